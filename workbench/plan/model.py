@@ -1,0 +1,171 @@
+"""The feature plan: what one view computes, in the form that both the offline and the online side run.
+
+A plan is data: frozen structs that read and write JSON. It is made by :mod:`workbench.plan.analyze` from the Ibis tree
+of a view and is all that a deployment stores besides the text of the query. Nothing here imports Ibis.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal as OneOf
+
+import msgspec
+
+from workbench.plan import expr as e
+from workbench.plan.expr import Column, Expr
+
+FORMAT = 1
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A base table as a window or lookup reads it.
+
+    ``own`` says that it is the anchor's own table, where rows are visible strictly before the anchor's (time, seq).
+    ``where`` names columns of the row (``row``), and may name columns of the anchor as constants.
+    """
+
+    table: str
+    time: str | None
+    own: bool = False
+    where: Expr | None = None
+
+
+class Key(msgspec.Struct, frozen=True):
+    """``row`` (a column of the source) equals ``anchor`` (an expression over the anchor row and earlier lookups)."""
+
+    row: str
+    anchor: Expr
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """Positions (``rows``) or ages (``range``) before the anchor row, closed at both ends; ``start`` None is unbounded.
+
+    Ages are microseconds for times and dates and plain numbers for integer order columns.
+    """
+
+    unit: OneOf["rows", "range"]
+    start: int | None
+    end: int
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The rows that an aggregate sees.
+
+    ``history``: the window is over the anchor's own table and the anchor row is position 0 of it; otherwise it is over
+    another table alone and stored rows count from 1. ``order`` is the column that is time for this window;
+    ``order_anchor`` is the anchor's value of it.
+    """
+
+    name: str
+    source: Source
+    history: bool
+    keys: tuple[Key, ...]
+    order: str
+    order_anchor: Expr
+    frame: Frame
+    maxsize: int | None = None
+    exclude_current_row: bool = False
+
+
+class Lookup(msgspec.Struct, frozen=True):
+    """At most one row of a source: of the visible rows with equal keys, the one with the greatest (order, seq).
+
+    ``order`` None means by arrival. ``columns`` maps the names by which the plan reads it to expressions over the row.
+    """
+
+    name: str
+    source: Source
+    keys: tuple[Key, ...]
+    order: str | None
+    columns: tuple[tuple[str, Expr], ...]
+
+
+class Aggregate(msgspec.Struct, frozen=True):
+    """A DuckDB aggregate function over the rows of one window; ``type`` is the type it is cast to where ``cast``."""
+
+    name: str
+    window: str
+    function: str
+    args: tuple[Expr, ...]
+    type: str
+    distinct: bool = False
+    where: Expr | None = None
+    cast: bool = False
+
+
+class Feature(msgspec.Struct, frozen=True):
+    """One output column."""
+
+    name: str
+    expr: Expr
+    type: str
+
+
+class FeaturePlan(msgspec.Struct, frozen=True):
+    """What one feature view computes.
+
+    ``anchor_columns`` are the columns of the anchor's table that the view reads, with their types. ``where`` filters
+    anchor rows, and through the sources of history windows the history as well.
+    """
+
+    table: str
+    time: str | None
+    anchor_columns: tuple[tuple[str, str], ...]
+    where: Expr | None
+    lookups: tuple[Lookup, ...]
+    windows: tuple[Window, ...]
+    aggregates: tuple[Aggregate, ...]
+    outputs: tuple[Feature, ...]
+    dialect: str = "workbench"
+    format: int = FORMAT
+
+    @property
+    def features(self) -> dict[str, str]:
+        """Output names and their DuckDB types, in order."""
+        return {feature.name: feature.type for feature in self.outputs}
+
+    @property
+    def request_columns(self) -> dict[str, str]:
+        """Columns of the anchor that a request carries, with their DuckDB types; the time column may be left out."""
+        return dict(self.anchor_columns)
+
+    @property
+    def hash(self) -> str:
+        """The identity of a version: equal plans have equal hashes, whatever the text's comments and layout."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """Return the plan as JSON text."""
+        return msgspec.json.encode(self).decode()
+
+    @staticmethod
+    def from_json(text: str | bytes) -> FeaturePlan:
+        """Read what :meth:`to_json` wrote."""
+        return msgspec.json.decode(text, type=FeaturePlan)
+
+    def window(self, name: str) -> Window:
+        """Return the window of that name."""
+        return next(window for window in self.windows if window.name == name)
+
+    def tables(self) -> list[str]:
+        """Names of the tables that the view reads, the anchor's first."""
+        names = [self.table, *(w.source.table for w in self.windows), *(k.source.table for k in self.lookups)]
+        return list(dict.fromkeys(names))
+
+    def columns_of(self, part: Window | Lookup) -> set[str]:
+        """Names of the source's columns that the plan reads of a window or lookup, its order and time included."""
+        read = {key.row for key in part.keys} | e.columns(part.source.where, e.ROW)
+        if isinstance(part, Lookup):
+            for _, value in part.columns:
+                read |= e.columns(value, e.ROW)
+        else:
+            for aggregate in self.aggregates:
+                if aggregate.window == part.name:
+                    for value in (*aggregate.args, aggregate.where):
+                        read |= e.columns(value, e.ROW)
+        return read | {name for name in (part.order, part.source.time) if name}
+
+
+def anchor_column(plan: FeaturePlan, name: str) -> Column:
+    """Return the anchor's column as an expression."""
+    return Column(e.ANCHOR, name, plan.request_columns[name])
