@@ -15,7 +15,7 @@ ANCHOR = "anchor"
 ROW = "row"
 
 
-class Column(msgspec.Struct, frozen=True, tag="column"):
+class Column(msgspec.Struct, frozen=True, tag_field="node", tag="column"):
     """A column of ``source``: the anchor row, a row of the window or lookup at hand (``row``), or a lookup by name."""
 
     source: str
@@ -23,14 +23,14 @@ class Column(msgspec.Struct, frozen=True, tag="column"):
     type: str
 
 
-class Literal(msgspec.Struct, frozen=True, tag="literal"):
+class Literal(msgspec.Struct, frozen=True, tag_field="node", tag="literal"):
     """A constant, as DuckDB text (``'food'``, ``1.5``, ``INTERVAL '3 days'``, ``NULL``)."""
 
     sql: str
     type: str
 
 
-class Call(msgspec.Struct, frozen=True, tag="call"):
+class Call(msgspec.Struct, frozen=True, tag_field="node", tag="call"):
     """A DuckDB scalar function by name."""
 
     name: str
@@ -38,7 +38,7 @@ class Call(msgspec.Struct, frozen=True, tag="call"):
     type: str
 
 
-class Op(msgspec.Struct, frozen=True, tag="op"):
+class Op(msgspec.Struct, frozen=True, tag_field="node", tag="op"):
     """An operator of :data:`workbench.plan.render.OPERATORS` (``+``, ``and``, ``case``, ``cast`` ...)."""
 
     op: str
@@ -46,7 +46,7 @@ class Op(msgspec.Struct, frozen=True, tag="op"):
     type: str
 
 
-class Sql(msgspec.Struct, frozen=True, tag="sql"):
+class Sql(msgspec.Struct, frozen=True, tag_field="node", tag="sql"):
     """DuckDB text with ``{0}``, ``{1}`` ... for the arguments: what the other nodes cannot say, such as lambdas."""
 
     template: str
@@ -54,14 +54,14 @@ class Sql(msgspec.Struct, frozen=True, tag="sql"):
     type: str
 
 
-class AggregateRef(msgspec.Struct, frozen=True, tag="aggregate"):
+class AggregateRef(msgspec.Struct, frozen=True, tag_field="node", tag="aggregate"):
     """The value of an aggregate of the plan, by its name."""
 
     name: str
     type: str
 
 
-Expr: TypeAlias = "Column | Literal | Call | Op | Sql | AggregateRef"
+Expr: TypeAlias = Column | Literal | Call | Op | Sql | AggregateRef
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
