@@ -1,0 +1,276 @@
+"""The workbench's SQL: DuckDB's, plus LAST JOIN and feature windows. sqlglot parses; nothing here gives meaning.
+
+Additions to DuckDB's grammar::
+
+    FROM a LAST JOIN b [ORDER BY b.c] ON a.k = b.k [AND condition]
+    WINDOW w AS ([FROM t2 [WHERE condition]] PARTITION BY k ORDER BY c
+                 {ROWS | RANGE | ROWS_RANGE} BETWEEN 3d [OPEN] PRECEDING AND CURRENT ROW
+                 [EXCLUDE CURRENT_ROW] [MAXSIZE n])
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ErrorLevel, SqlglotError
+from sqlglot.parsers.duckdb import DuckDBParser
+from sqlglot.tokens import Token, TokenType
+
+from workbench.errors import DefinitionError, Position
+
+#: Microseconds of the units that may follow a number directly, as in ``3d``.
+UNITS = {
+    "us": 1,
+    "ms": 1_000,
+    "s": 1_000_000,
+    "m": 60_000_000,
+    "h": 3_600_000_000,
+    "d": 86_400_000_000,
+    "w": 604_800_000_000,
+}
+
+
+class LastJoin(exp.Join):
+    """``LAST JOIN table [ORDER BY column] ON condition``."""
+
+    arg_types: ClassVar[dict[str, bool]] = {**exp.Join.arg_types, "order": False}
+
+
+class FeatureWindowBody(exp.Window):
+    """The parenthesised body of a window, with what the dialect adds to it."""
+
+    arg_types: ClassVar[dict[str, bool]] = {
+        **exp.Window.arg_types,
+        "from_": False,
+        "where": False,
+        "union": False,
+        "maxsize": False,
+        "exclude_current_row": False,
+        "exclude_current_time": False,
+        "instance_not_in_window": False,
+    }
+
+
+class Bound(exp.Expression):
+    """One end of a frame. ``value``: UNBOUNDED, CURRENT ROW or an expression; ``unit`` of a number such as ``3d``."""
+
+    arg_types: ClassVar[dict[str, bool]] = {"value": True, "unit": False, "open": False, "side": False}
+
+
+class FeatureParser(DuckDBParser):
+    """DuckDB's parser with the additions; functions stay as typed (sqlglot would rename and reorder some)."""
+
+    FUNCTIONS: ClassVar[dict[str, Any]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        name: DuckDBParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
+    }
+
+    def _parse_primary(self) -> exp.Expr | None:
+        return self._placed(super()._parse_primary)
+
+    def _parse_unary(self) -> exp.Expr | None:
+        return self._placed(super()._parse_unary)
+
+    def _placed(self, parse: Any) -> exp.Expr | None:
+        """Give a node without a position that of its first token, for messages."""
+        token = self._curr
+        node = parse()
+        if isinstance(node, exp.Expr) and token and "start" not in node.meta:
+            node.meta.update(start=token.start, end=token.end)
+        return node
+
+    def _parse_table_alias(self, alias_tokens: Any = None) -> exp.TableAlias | None:
+        if self._is_last_join():
+            return None
+        return super()._parse_table_alias(alias_tokens)
+
+    def _is_last_join(self) -> bool:
+        return bool(
+            self._curr
+            and self._curr.text.upper() == "LAST"
+            and self._next
+            and self._next.token_type == TokenType.JOIN
+        )
+
+    def _parse_join(
+        self, skip_join_token: bool = False, parse_bracket: bool = False, alias_tokens: Any = None
+    ) -> exp.Join | None:
+        if not self._is_last_join():
+            return super()._parse_join(skip_join_token, parse_bracket, alias_tokens)
+        start = self._curr
+        self._advance(2)
+        table = self._parse_table()
+        order = self._parse_order()
+        if not self._match(TokenType.ON):
+            self.raise_error("LAST JOIN needs ON with an equality of a column of each side")
+        join = LastJoin(this=table, kind="LAST", order=order, on=self._parse_disjunction())
+        join.meta.update(start=start.start, end=start.end)
+        return self.expression(join)
+
+    def _parse_window(self, this: exp.Expr | None, alias: bool = False) -> exp.Expr | None:
+        if alias:
+            self._match(TokenType.ALIAS)
+            if not self._match(TokenType.L_PAREN):
+                self.raise_error("a window is written WINDOW name AS (...)")
+            return self._parse_window_body(this, over=None)
+        this = self._parse_window_modifiers(this)
+        if not self._match(TokenType.OVER):
+            return this
+        if self._match(TokenType.L_PAREN):
+            return self._parse_window_body(this, over="OVER")
+        return self.expression(exp.Window(this=this, alias=self._parse_id_var(False), over="OVER"))
+
+    def _parse_window_modifiers(self, this: exp.Expr | None) -> exp.Expr | None:
+        if self._match_text_seq("WITHIN", "GROUP"):
+            order = self._parse_wrapped(self._parse_order)
+            this = self.expression(exp.WithinGroup(this=this, expression=order))
+        if self._match_pair(TokenType.FILTER, TokenType.L_PAREN):
+            self._match(TokenType.WHERE)
+            condition = exp.Where(this=self._parse_disjunction())
+            this = self.expression(exp.Filter(this=this, expression=condition))
+            self._match_r_paren()
+        return self._parse_respect_or_ignore_nulls(this)
+
+    def _parse_window_body(self, this: exp.Expr | None, over: str | None) -> exp.Expr:
+        start = self._prev
+        args: dict[str, Any] = {"this": this, "over": over}
+        if self._match(TokenType.UNION):
+            args["union"] = self._parse_csv(self._parse_table)
+        elif self._match(TokenType.FROM):
+            args["from_"] = self._parse_table()
+            args["where"] = self._parse_where()
+        args["partition_by"] = self._parse_partition_by()
+        args["order"] = self._parse_order()
+        args["spec"] = self._parse_frame()
+        while self._parse_window_attribute(args):
+            pass
+        self._match_r_paren()
+        body = FeatureWindowBody(**args)
+        body.meta.update(start=start.start, end=start.end)
+        return self.expression(body)
+
+    def _parse_frame(self) -> exp.WindowSpec | None:
+        token = self._curr
+        if not (token and token.text.upper() in ("ROWS", "RANGE", "ROWS_RANGE", "GROUPS")):
+            return None
+        self._advance()
+        between = self._match(TokenType.BETWEEN)
+        start = self._parse_bound()
+        end = self._parse_bound() if between and self._match(TokenType.AND) else None
+        if between and end is None:
+            self.raise_error("a frame is written BETWEEN <start> PRECEDING AND <end>")
+        spec = exp.WindowSpec(kind=token.text.upper(), start=start, end=end)
+        spec.meta.update(start=token.start, end=token.end)
+        return self.expression(spec)
+
+    def _parse_bound(self) -> Bound:
+        token = self._curr
+        bound = Bound(value=self._parse_bound_value(), unit=self._parse_bound_unit())
+        bound.set("open", self._match_text_seq("OPEN"))
+        bound.set("side", self._prev.text.upper() if self._match_texts(self.WINDOW_SIDES) else None)
+        if token:
+            bound.meta.update(start=token.start, end=max(token.end, self._prev.end if self._prev else 0))
+        return bound
+
+    def _parse_bound_value(self) -> str | exp.Expr | None:
+        if self._match_text_seq("UNBOUNDED"):
+            return "UNBOUNDED"
+        if self._match_text_seq("CURRENT", "ROW") or self._match_text_seq("CURRENT_ROW"):
+            return "CURRENT ROW"
+        if self._match(TokenType.NUMBER):
+            return exp.Literal.number(self._prev.text)
+        return self._parse_bitwise()
+
+    def _parse_bound_unit(self) -> str | None:
+        """A unit stands directly behind its number: ``3d``, not ``3 d``."""
+        number, unit = self._prev, self._curr
+        if not (number and unit and number.token_type == TokenType.NUMBER and self._is_connected()):
+            return None
+        if unit.text.lower() not in UNITS:
+            self.raise_error(f"unknown time unit {unit.text!r} (use {', '.join(UNITS)})")
+        self._advance()
+        return unit.text.lower()
+
+    def _parse_window_attribute(self, args: dict[str, Any]) -> bool:
+        if self._match_text_seq("MAXSIZE"):
+            if not self._match(TokenType.NUMBER):
+                self.raise_error("MAXSIZE needs a whole number of rows")
+            args["maxsize"] = self._prev.text
+        elif self._match_text_seq("INSTANCE_NOT_IN_WINDOW"):
+            args["instance_not_in_window"] = True
+        elif self._match_text_seq("EXCLUDE"):
+            if self._match_text_seq("CURRENT_ROW") or self._match_text_seq("CURRENT", "ROW"):
+                args["exclude_current_row"] = True
+            elif self._match_text_seq("CURRENT_TIME"):
+                args["exclude_current_time"] = True
+            else:
+                self.raise_error("EXCLUDE is followed by CURRENT_ROW or CURRENT_TIME")
+        else:
+            return False
+        return True
+
+
+class FeatureDialect(DuckDB):
+    """sqlglot dialect of feature queries."""
+
+    Parser = FeatureParser
+
+
+def parse(text: str) -> exp.Expr:
+    """Parse one query.
+
+    Raises
+    ------
+    DefinitionError
+        With the position, when the text is not one SELECT statement of the dialect.
+    """
+    dialect = FeatureDialect()
+    try:
+        tokens = dialect.tokenize(text)
+        statements = FeatureParser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
+    except SqlglotError as error:
+        raise _syntax_error(error, text) from None
+    except RecursionError:
+        raise DefinitionError(
+            "the query is nested too deeply", hint="split it into named subqueries (WITH)"
+        ) from None
+    found = [statement for statement in statements if statement is not None]
+    if not found:
+        raise DefinitionError("the query is empty", hint="write SELECT ... FROM table")
+    if len(found) > 1:
+        raise DefinitionError(
+            "a feature view is one SELECT statement", hint="remove everything after the first semicolon"
+        )
+    return found[0]
+
+
+def _syntax_error(error: SqlglotError, text: str) -> DefinitionError:
+    details = getattr(error, "errors", None)
+    if not details:
+        message = str(error).splitlines()[0]
+        return DefinitionError(f"the query cannot be read: {message}", source=text)
+    detail = details[0]
+    highlight = detail.get("highlight") or ""
+    line, column = detail.get("line") or 1, (detail.get("col") or 1) - max(len(highlight), 1) + 1
+    message = (detail.get("description") or "syntax error").rstrip(".")
+    if message.startswith("Invalid expression / Unexpected token"):
+        message = f"unexpected {highlight!r}" if highlight else "the query ends unexpectedly"
+    position = Position(line, max(column, 1), max(len(highlight), 1))
+    return DefinitionError(message, position=position, source=text)
+
+
+def position_of(node: exp.Expr, text: str) -> Position | None:
+    """Return where ``node`` stands in ``text``: its own place, or that of the leftmost placed node below it."""
+    spans = [(n.meta["start"], n.meta.get("end", n.meta["start"])) for n in node.walk() if "start" in n.meta]
+    if not spans:
+        return position_of(node.parent, text) if node.parent is not None else None
+    own = node.meta
+    start, end = (own["start"], own.get("end", own["start"])) if "start" in own else min(spans)
+    line = text.count("\n", 0, start) + 1
+    column = start - (text.rfind("\n", 0, start) + 1) + 1
+    return Position(line, column, max(1, end - start + 1))
+
+
+__all__ = ["UNITS", "Bound", "FeatureWindowBody", "LastJoin", "Token", "parse", "position_of"]

@@ -1,0 +1,148 @@
+"""What DuckDB's functions are and what they return, asked of DuckDB itself."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field
+
+import duckdb
+
+from workbench.errors import WorkbenchError, did_you_mean
+
+#: Aggregates whose value does not depend on the order of their input (beyond the last bits of a float sum). All others
+#: are fed in (order, seq), so that both sides give the same value.
+ORDER_FREE = frozenset(
+    "count count_star count_if countif sum sum_no_overflow fsum sumkahan kahan_sum avg mean favg min max stddev "
+    "stddev_pop stddev_samp variance var_pop var_samp median quantile quantile_cont quantile_disc mad bool_and "
+    "bool_or bit_and bit_or bit_xor approx_count_distinct corr covar_pop covar_samp entropy kurtosis "
+    "kurtosis_pop skewness sem product geometric_mean geomean regr_count regr_avgx regr_avgy regr_slope "
+    "regr_intercept regr_r2 regr_sxx regr_sxy regr_syy".split()
+)
+
+#: Functions that mean "now": the anchor's time in a feature query.
+NOW_TIMESTAMP = frozenset(
+    "now get_current_timestamp transaction_timestamp current_localtimestamp localtimestamp current_timestamp".split()
+)
+NOW_DATE = frozenset("today current_date".split())
+
+#: Functions that look at the host, the session or the engine rather than at their arguments.
+_HOST = frozenset(
+    "getenv getvariable current_setting current_database current_schema current_schemas current_query current_user "
+    "user session_user current_role version in_search_path txid_current pg_typeof read_text read_blob "
+    "read_csv read_csv_auto read_parquet parquet_scan read_json read_json_auto read_ndjson glob query "
+    "query_table sniff_csv parquet_metadata parquet_schema which_secret duckdb_secrets add_parquet_key "
+    "current_connection_id current_query_id current_transaction_id write_log get_current_time current_time "
+    "current_localtime sqlite_scan postgres_scan mysql_scan iceberg_scan delta_scan enable_logging "
+    "disable_logging checkpoint force_checkpoint sleep_ms set_config".split()
+)
+
+
+@dataclass(frozen=True)
+class FunctionInfo:
+    """A function's name, its kinds (scalar, aggregate, macro, table ...) and whether equal inputs give equal values."""
+
+    name: str
+    kinds: frozenset[str]
+    volatile: bool
+
+
+@dataclass
+class Functions:
+    """DuckDB's functions, through a connection of its own that holds no data.
+
+    Parameters
+    ----------
+    connection
+        A locked-down DuckDB connection (see :mod:`workbench.storage.session`).
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    _types: dict[str, str] = field(default_factory=dict)
+    _known: dict[str, FunctionInfo] | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def info(self, name: str) -> FunctionInfo:
+        """Return what DuckDB knows of a function.
+
+        Raises
+        ------
+        WorkbenchError
+            When there is none of that name, or when it is not allowed in a feature query.
+        """
+        known = self._functions()
+        found = known.get(name.casefold())
+        if name.casefold() in _HOST:
+            raise WorkbenchError(
+                f"{name}() is not allowed in a feature query",
+                hint="features may depend only on the columns of the project's tables, not on files or the session",
+            )
+        if found is None:
+            close = did_you_mean(name, known)
+            raise WorkbenchError(f"there is no function {name!r}" + (f"; {close}" if close else ""))
+        if found.volatile:
+            raise WorkbenchError(
+                f"{name}() is volatile: it gives another value at every call, so training and serving would differ",
+                hint="compute it before the row is stored, as a column",
+            )
+        return found
+
+    def is_aggregate(self, name: str) -> bool:
+        """Whether a function (known to exist) is an aggregate."""
+        return "aggregate" in self.info(name).kinds
+
+    def names(self) -> list[str]:
+        """Names of all scalar and aggregate functions, sorted."""
+        return sorted(f.name for f in self._functions().values() if f.kinds & {"scalar", "aggregate", "macro"})
+
+    def type_of(self, sql: str) -> str:
+        """Return the DuckDB type of a constant expression such as ``sum(CAST(NULL AS INTEGER))``.
+
+        Raises
+        ------
+        WorkbenchError
+            With DuckDB's own sentence, when the expression does not bind.
+        """
+        with self._lock:
+            if sql not in self._types:
+                try:
+                    row = self.connection.execute(f"DESCRIBE SELECT {sql}").fetchone()
+                except duckdb.Error as error:
+                    raise WorkbenchError(_sentence(error)) from None
+                assert row is not None
+                self._types[sql] = "INTEGER" if row[1] == '"NULL"' else row[1]
+            return self._types[sql]
+
+    def interval(self, sql: str) -> tuple[int, int]:
+        """Return months and microseconds of an INTERVAL expression."""
+        with self._lock:
+            try:
+                row = self.connection.execute(
+                    f"SELECT datepart('year', i) * 12 + datepart('month', i), "
+                    f"datepart('day', i) * 86400000000 + datepart('hour', i) * 3600000000 "
+                    f"+ datepart('minute', i) * 60000000 + datepart('microseconds', i) FROM (SELECT {sql} AS i)"
+                ).fetchone()
+            except duckdb.Error as error:
+                raise WorkbenchError(_sentence(error)) from None
+        assert row is not None
+        return int(row[0]), int(row[1])
+
+    def _functions(self) -> dict[str, FunctionInfo]:
+        with self._lock:
+            if self._known is None:
+                rows = self.connection.execute(
+                    "SELECT lower(function_name), list(DISTINCT function_type), "
+                    "coalesce(bool_and(stability = 'VOLATILE'), false) FROM duckdb_functions() GROUP BY 1"
+                ).fetchall()
+                self._known = {
+                    name: FunctionInfo(name, frozenset(kinds), volatile) for name, kinds, volatile in rows
+                }
+            return self._known
+
+
+def _sentence(error: duckdb.Error) -> str:
+    """DuckDB's message without its error class, candidate list and the query it was asked."""
+    message = re.sub(r"^(\w+ )*Error: ", "", str(error).strip())
+    message = re.split(r"\n\s*(Candidate functions|Candidate macros|LINE \d+|Did you mean)", message)[0]
+    message = re.sub(r"CAST\(NULL AS (.+?)\)", r"\1", message)
+    return " ".join(message.split())
