@@ -1,0 +1,74 @@
+"""The one place that decides how a DuckDB session behaves.
+
+Every DuckDB connection of the workbench comes from :func:`connect`: times are UTC, no extension is downloaded or
+loaded, Python variables are not visible to SQL, and the only files within reach are the directories named by the
+caller. The settings are locked, so a query cannot lift them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+
+DEFAULT_THREADS = 2
+
+
+def connect(
+    *,
+    readable: Iterable[Path | str] = (),
+    threads: int = DEFAULT_THREADS,
+    memory_limit: str | None = None,
+    temp_directory: Path | str | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """Open a private in-memory DuckDB session with the settings that everything here relies on.
+
+    Parameters
+    ----------
+    readable
+        Directories whose files SQL may read; all other files are out of reach.
+    threads
+        How many threads a query may use.
+    memory_limit
+        DuckDB notation, for example ``"1GB"``; None leaves DuckDB's default.
+    temp_directory
+        Where larger-than-memory sorts spill; None refuses to spill.
+
+    >>> connect().execute("SELECT current_setting('TimeZone')").fetchone()
+    ('UTC',)
+    """
+    connection = duckdb.connect(":memory:", config={"threads": threads})
+    settings: list[tuple[str, object]] = [
+        ("TimeZone", "UTC"),
+        ("autoinstall_known_extensions", False),
+        ("autoload_known_extensions", False),
+        ("python_enable_replacements", False),
+        ("temp_directory", str(temp_directory) if temp_directory is not None else ""),
+    ]
+    if memory_limit is not None:
+        settings.append(("memory_limit", memory_limit))
+    settings.append(("allowed_directories", [str(Path(path).resolve()) for path in readable]))
+    settings.append(("enable_external_access", False))
+    settings.append(("lock_configuration", True))
+    for name, value in settings:
+        connection.execute(f"SET {name} = {_literal(value)}")
+    return connection
+
+
+def quoted(name: str) -> str:
+    """Return a column or relation name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """Return a string as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_literal(item) for item in value) + "]"
+    return text(str(value))
