@@ -14,7 +14,7 @@ REMEDY = "pip uninstall -y workbench && pip install --force-reinstall --no-deps 
 
 
 def foreign_distribution(folders: list[str] | None = None) -> Path | None:
-    """Return the metadata folder of the unrelated distribution ``workbench``, or None when it is not installed.
+    """Return the metadata folder of the unrelated distribution ``workbench``, or None when there is none.
 
     Parameters
     ----------
@@ -29,13 +29,13 @@ def foreign_distribution(folders: list[str] | None = None) -> Path | None:
 
 
 def clash(folders: list[str] | None = None) -> str | None:
-    """Say in one message that the unrelated package is installed too and what to do; None when all is well."""
+    """Say that the unrelated package is installed too and what to do; None when all is well."""
     metadata = foreign_distribution(folders)
     if metadata is None:
         return None
     return (
-        f"the unrelated package {metadata.stem!r} is installed beside feature-workbench ({metadata}); both use the "
-        f"import name 'workbench' and overwrite each other's files. Remove it and repair ours: {REMEDY}"
+        f"the unrelated package {metadata.stem!r} is installed beside feature-workbench ({metadata}); both use "
+        f"the import name 'workbench' and overwrite each other's files. Remove it and repair ours: {REMEDY}"
     )
 
 
@@ -48,5 +48,5 @@ def warn_of_clash() -> None:
 
 def incomplete(module: str) -> ImportError:
     """Return the error for a module of ours that is not there."""
-    reason = clash() or f"another package overwrote or removed files of feature-workbench. Repair it: {REMEDY}"
+    reason = clash() or f"another package overwrote or removed files of ours. Repair it: {REMEDY}"
     return ImportError(f"{module} is missing: {reason}")
