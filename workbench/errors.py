@@ -118,6 +118,20 @@ class StorageError(WorkbenchError):
     """The project's files cannot be read or written as they must be."""
 
 
+def describe(error: BaseException) -> str:
+    """Return what a shell shows of any error, without a stack trace.
+
+    Ours is shown as it is; of any other the type and the first line.
+
+    >>> describe(ZeroDivisionError("division by zero"))
+    'ZeroDivisionError: division by zero'
+    """
+    if isinstance(error, WorkbenchError):
+        return str(error)
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return ``"did you mean 'x'?"`` for the closest known name, or None when nothing is close.
 
