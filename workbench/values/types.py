@@ -169,7 +169,7 @@ _FROM_ARROW: dict[int, str] = {
 _EXTENSIONS = {"arrow.uuid": "UUID", "arrow.json": "VARCHAR", "arrow.bool8": "BOOLEAN"}
 
 
-def duckdb_type(arrow: pa.DataType) -> str:
+def duckdb_type(arrow: Any) -> str:
     """Return the DuckDB type of a table column that holds values of an Arrow type.
 
     Raises
@@ -199,7 +199,7 @@ def duckdb_type(arrow: pa.DataType) -> str:
     )
 
 
-def is_list(arrow: pa.DataType) -> bool:
+def is_list(arrow: Any) -> bool:
     """Whether an Arrow type is one of the list types (plain, large, view, fixed size)."""
     types = pa.types
     return bool(
@@ -211,7 +211,7 @@ def is_list(arrow: pa.DataType) -> bool:
     )
 
 
-def _arrow_hint(arrow: pa.DataType) -> str:
+def _arrow_hint(arrow: Any) -> str:
     if pa.types.is_null(arrow):
         return "all values are NULL, so there is no type: cast the column, or give {column: type}"
     if pa.types.is_duration(arrow) or pa.types.is_interval(arrow):
