@@ -1,0 +1,161 @@
+"""Runs a drawn query through the package's public interface and holds every value against the brute force."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from workbench.values import types as column_types
+
+from .brute_force import Anchor, Evaluator, Row, stored_anchor
+from .data import Batch, Data
+from .query import Query, render
+
+MISSING = object()
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One value that is not what the documented semantics say."""
+
+    path: str  # "offline", "spine", "preview", "request", "check"
+    row: Row
+    output: str
+    expected: Any
+    got: Any
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.output} of row {self.row}: expected {self.expected!r}, got {self.got!r}"
+
+
+def load(project: Any, data: Data) -> None:
+    """Store the rows in their order of arrival, batch by batch; the first batch of a table comes at its creation."""
+    created: set[str] = set()
+    for batch in data.batches:
+        table = data.tables[batch.table]
+        if batch.table in created:
+            project.table(batch.table).append([row.values for row in batch.rows])
+        else:
+            project.create_table(batch.table, arrow(data, batch), time=table.time)
+            created.add(batch.table)
+
+
+def arrow(data: Data, batch: Batch) -> pa.Table:
+    columns = data.tables[batch.table].columns
+    schema = pa.schema([(name, column_types.arrow_type(type_)) for name, type_ in columns.items()])
+    return pa.Table.from_pylist([row.values for row in batch.rows], schema=schema)
+
+
+class Comparison:
+    """One query on one set of stored tables; every method returns what it found to differ."""
+
+    def __init__(self, project: Any, data: Data, query: Query, name: str) -> None:
+        self.data, self.query, self.sql = data, query, render(query)
+        self.view = project.define(name, self.sql)
+        self.own = data.tables[data.anchor]
+        self.evaluator = Evaluator(data.tables, query)
+
+    def offline(self) -> list[Disagreement]:
+        expected = {}
+        for row in self.own.rows:
+            features = self.evaluator.features(stored_anchor(self.own, row))
+            if features is not None:
+                expected[row.values["id"]] = features
+        return self._rows("offline", expected, self.view.offline().to_pyarrow().to_pylist(), self._stored())
+
+    def spine(self) -> list[Disagreement]:
+        expected = {}
+        for row in self.data.spine:
+            features = self.evaluator.features(Anchor(row, row["ts"]))
+            if features is not None:
+                expected[row["id"]] = features
+        columns = self.own.columns
+        schema = pa.schema([(name, column_types.arrow_type(type_)) for name, type_ in columns.items()])
+        rows = pa.Table.from_pylist(self.data.spine, schema=schema)
+        got = self.view.offline(spine=rows).to_pyarrow().to_pylist()
+        return self._rows("spine", expected, got, {row["id"]: row for row in self.data.spine})
+
+    def preview(self, count: int) -> list[Disagreement]:
+        """A preview shows some anchors; those it shows are exact."""
+        got = as_rows(self.view.preview(count))
+        by_id = {row.values["id"]: row for row in self.own.rows}
+        expected = {}
+        for shown in got:
+            expected[shown["id"]] = self.evaluator.features(stored_anchor(self.own, by_id[shown["id"]]))
+        return self._rows("preview", expected, got, self._stored())
+
+    def request(self, rows: Iterable[Row]) -> list[Disagreement]:
+        found = []
+        for number, row in enumerate(rows):
+            expected = self.evaluator.features(Anchor(row, row["ts"]))
+            if number % 2:
+                got = self.view.request(row)
+            else:
+                timeless = {name: value for name, value in row.items() if name != "ts"}
+                got = self.view.request(timeless, as_of=row["ts"])
+            found += self._features("request", row, expected, got)
+        return found
+
+    def check(self) -> list[Disagreement]:
+        """Every stored anchor is asked at its own position; the engines must agree with each other."""
+        report = self.view.check(rows="all")
+        if report.different:
+            return [Disagreement("check", {}, str(report.examples), 0, report.different)]
+        passing = [
+            r for r in self.own.rows if self.evaluator.features(stored_anchor(self.own, r)) is not None
+        ]
+        if passing and not report.compared:
+            return [Disagreement("check", {}, "compared", "some", report.compared)]
+        return []
+
+    def _stored(self) -> dict[Any, Row]:
+        return {row.values["id"]: row.values for row in self.own.rows}
+
+    def _rows(
+        self, path: str, expected: dict[Any, Row], got: list[Row], rows: dict[Any, Row]
+    ) -> list[Disagreement]:
+        found = []
+        if len(got) != len({row["id"] for row in got}):
+            found.append(Disagreement(path, {}, "rows", "each anchor once", [row["id"] for row in got]))
+        answered = {row["id"]: row for row in got}
+        for id_ in expected.keys() | answered.keys():
+            found += self._features(path, rows.get(id_, {"id": id_}), expected.get(id_), answered.get(id_))
+        return found
+
+    def _features(self, path: str, row: Row, expected: Row | None, got: Row | None) -> list[Disagreement]:
+        if expected is None or got is None:
+            return [] if expected is got else [Disagreement(path, row, "the row", expected, got)]
+        if list(expected) != list(got):
+            return [Disagreement(path, row, "columns", list(expected), list(got))]
+        pairs = ((name, expected[name], got[name]) for name in expected)
+        return [Disagreement(path, row, name, e, g) for name, e, g in pairs if not same(e, g)]
+
+
+def as_rows(frame: Any) -> list[Row]:
+    """Rows of whatever a preview is: a lazy result or a table."""
+    table = frame.to_pyarrow() if hasattr(frame, "to_pyarrow") else frame
+    return list(table.to_pylist())
+
+
+def same(expected: Any, got: Any) -> bool:
+    """Same type and value; floats within 1e-9 relative, NaN equals NaN."""
+    if isinstance(expected, float):
+        if not isinstance(got, float):
+            return False
+        return (math.isnan(expected) and math.isnan(got)) or math.isclose(
+            expected, got, rel_tol=1e-9, abs_tol=1e-12
+        )
+    if isinstance(expected, list):
+        return (
+            isinstance(got, list)
+            and len(expected) == len(got)
+            and all(same(e, g) for e, g in zip(expected, got, strict=True))
+        )
+    if isinstance(expected, datetime) and isinstance(got, datetime) and got.tzinfo is not None:
+        return False  # stored and answered times are naive UTC
+    return type(expected) is type(got) and expected == got

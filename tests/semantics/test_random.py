@@ -1,0 +1,134 @@
+"""Random tables and queries: the offline engine, the request engine and a brute-force evaluator agree on every value.
+
+``SEMANTICS_PAIRS`` (default 1,200) sets how many table x query pairs are compared in all; ``SEMANTICS_SEED`` shifts
+the seeds, to look at other ones. A failure prints its seed and a small reproduction.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import workbench
+
+from .brute_force import Row, stored_anchor
+from .compare import Comparison, Disagreement, load, same
+from .data import Data, draw_data
+from .generate import draw_query
+from .query import Query, render
+from .reproduce import describe, minimise
+
+PAIRS = int(os.environ.get("SEMANTICS_PAIRS", "1200"))
+FIRST = int(os.environ.get("SEMANTICS_SEED", "0"))
+QUERIES = 15  # on one set of tables
+SETS = max(1, PAIRS // QUERIES)
+
+
+def disagreements(project: Any, data: Data, query: Query, name: str, number: int) -> list[Disagreement]:
+    """Everything is compared offline; the other ways of asking take turns."""
+    comparison = Comparison(project, data, query, name)
+    found = comparison.offline()
+    stored = [row.values for row in data.tables[data.anchor].rows]
+    asked = [*data.spine[:2], stored[number % len(stored)]] if stored else data.spine[:2]
+    found += comparison.request(asked)
+    if number % 3 == 0:
+        found += comparison.spine()
+    if number % 3 == 1:
+        found += comparison.preview(5)
+    if number % 3 == 2:
+        found += comparison.check()
+    return found
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SETS))
+def test_offline_request_and_brute_force_agree(seed: int, tmp_path: Path) -> None:
+    data = draw_data(seed)
+    project = workbench.open(tmp_path / "project")
+    load(project, data)
+    for number in range(QUERIES):
+        query = draw_query(data, seed * QUERIES + number)
+        try:
+            found = disagreements(project, data, query, f"v{number}", number)
+        except Exception as error:
+            report = f"seed {seed}, query {number}: {type(error).__name__}: {error}\n{describe(data, query)}"
+            pytest.fail(report, pytrace=False)
+        if found:
+            pytest.fail(_report(seed, number, data, query, tmp_path), pytrace=False)
+
+
+def _report(seed: int, number: int, data: Data, query: Query, tmp_path: Path) -> str:
+    trials = iter(range(10_000))
+
+    def differences(smaller_data: Data, smaller_query: Query) -> list[Disagreement]:
+        project = workbench.open(tmp_path / f"trial{next(trials)}")
+        try:
+            load(project, smaller_data)
+            return disagreements(project, smaller_data, smaller_query, "v", number)
+        except Exception:  # an error is another problem than the one looked for
+            return []
+
+    data, query = minimise(data, query, lambda d, q: bool(differences(d, q)))
+    lines = [str(one) for one in differences(data, query)[:5]]
+    return f"seed {seed}, query {number}\n" + "\n".join(lines) + "\n\n" + describe(data, query)
+
+
+def in_order_of_time(data: Data) -> list[tuple[str, Row]]:
+    """All rows as a well-behaved source sends them: by time, static rows first, the anchor's last among equals."""
+    arriving = []
+    for name, table in data.tables.items():
+        for row in table.rows:
+            time = row.values[table.time] if table.time else None
+            arriving.append(((time is not None, time or 0, name == data.anchor, row.seq), name, row.values))
+    arriving.sort(key=lambda entry: entry[0])
+    return [(name, values) for _, name, values in arriving]
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + 12))
+def test_answers_before_the_append_equal_offline_when_data_arrives_in_order(
+    seed: int, tmp_path: Path
+) -> None:
+    data = draw_data(seed)
+    project = workbench.open(tmp_path / "project")
+    for name, table in data.tables.items():
+        project.create_table(name, table.columns, time=table.time)
+    queries = [draw_query(data, seed * 100 + number, monotone=True) for number in range(3)]
+    views = [project.define(f"v{number}", render(query)) for number, query in enumerate(queries)]
+    answers: list[dict[int, Row]] = [{} for _ in views]
+    for name, row in in_order_of_time(data):
+        if name == data.anchor:
+            for view, answered in zip(views, answers, strict=True):
+                features = view.request(row)
+                if features is not None:
+                    answered[row["id"]] = features
+        project.table(name).append([row])
+    for query, view, answered in zip(queries, views, answers, strict=True):
+        offline = {row["id"]: row for row in view.offline().to_pyarrow().to_pylist()}
+        assert offline.keys() == answered.keys(), f"seed {seed}\n{describe(data, query)}"
+        for id_, features in answered.items():
+            different = {n: (v, offline[id_][n]) for n, v in features.items() if not same(v, offline[id_][n])}
+            assert not different, f"seed {seed}, row {id_}: {different}\n{describe(data, query)}"
+
+
+def test_the_seeds_cover_what_they_should() -> None:
+    """The generator still draws every clause that the comparison is there for."""
+    texts, tied, late, null_keys = [], 0, 0, 0
+    for seed in range(40):
+        data = draw_data(seed)
+        own = data.tables[data.anchor]
+        times = [stored_anchor(own, row).time for row in own.rows]
+        tied += len(times) != len(set(times))
+        late += any(a > b for a, b in itertools.pairwise(times) if a and b)
+        null_keys += any(row.values["k"] is None for row in own.rows)
+        texts += [render(draw_query(data, seed * QUERIES + number)) for number in range(QUERIES)]
+    assert min(tied, late, null_keys) > 10
+    text = "\n".join(texts)
+    for clause in [
+        "ROWS BETWEEN", "ROWS_RANGE BETWEEN", " RANGE BETWEEN", "OPEN PRECEDING", "UNBOUNDED PRECEDING", "INTERVAL",
+        "EXCLUDE CURRENT_ROW", "MAXSIZE", "LAST JOIN", "(FROM ev", "(FROM tx", "FILTER (WHERE", "WHERE", "ORDER BY o",
+        "ORDER BY d", "CASE", "CAST", "now()", "count(DISTINCT", "lag(", "list(", "string_agg(", "OVER (PARTITION",
+    ]:  # fmt: skip
+        assert text.count(clause) >= 5, clause
