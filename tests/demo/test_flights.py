@@ -131,6 +131,12 @@ def test_labels_leave_out_flights_that_never_arrived(data: flights.Flights) -> N
     assert not labels[1] and labels[2] and labels[3]  # 11, 20 and 33 minutes after schedule
 
 
+def test_requests_are_rows_that_json_can_carry(data: flights.Flights) -> None:
+    row = flights.requests(data, 3)[-1]
+    assert row["scheduled"].startswith("2014-01-01T04:59:00")
+    assert set(row) == set(data.flights)
+
+
 def test_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(flights.WorkbenchError, match=r"feature-workbench\[demo\]"):

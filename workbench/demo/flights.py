@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from json import loads
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -32,6 +33,8 @@ NEW_YORK = "America/New_York"
 # The airports of the data set lack these four, in Puerto Rico and on the US Virgin Islands (same zone).
 UNLISTED_ZONES = dict.fromkeys(["BQN", "PSE", "SJU", "STT"], "America/Puerto_Rico")
 LATE_MINUTES = 15
+
+WHO = ["flight_id", "carrier", "flight", "tailnum", "origin", "dest"]
 
 TIMES = {
     "flights": "scheduled",
@@ -111,6 +114,11 @@ def labels(data: Flights) -> pd.DataFrame:
     return pd.DataFrame({"flight_id": arrivals["flight_id"], "late": arrivals["arr_delay"] > LATE_MINUTES})
 
 
+def requests(data: Flights, count: int) -> list[dict[str, Any]]:
+    """Return the last ``count`` flights as JSON-able rows, as a program would send them to an endpoint."""
+    return loads(data.flights.tail(count).to_json(orient="records", date_format="iso", date_unit="s"))
+
+
 def clock_to_utc(local: pd.Series, zone: str) -> pd.Series:
     """Return the UTC instants at which the clocks of a time zone show the given readings.
 
@@ -163,37 +171,17 @@ def _since_midnight(hhmm: pd.Series) -> pd.Series:
 
 
 def _flights(raw: pd.DataFrame) -> pd.DataFrame:
-    columns = [
-        "flight_id",
-        "scheduled",
-        "scheduled_arrival",
-        "carrier",
-        "flight",
-        "tailnum",
-        "origin",
-        "dest",
-        "distance",
-    ]
+    rows = raw[["scheduled", "scheduled_arrival", *WHO, "distance"]]
     local = raw[["hour", "minute"]].rename(columns={"hour": "local_hour", "minute": "local_minute"})
-    return raw[columns].join(local).sort_values(["scheduled", "flight_id"], ignore_index=True)
+    return rows.join(local).sort_values(["scheduled", "flight_id"], ignore_index=True)
 
 
 def _arrivals(raw: pd.DataFrame) -> pd.DataFrame:
-    arrived = raw[raw["arr_delay"].notna()]
-    columns = [
-        "flight_id",
-        "arrived",
-        "carrier",
-        "flight",
-        "tailnum",
-        "origin",
-        "dest",
-        "air_time",
-        "dep_delay",
-        "arr_delay",
-    ]
-    whole_minutes = dict.fromkeys(["air_time", "dep_delay", "arr_delay"], "int64")
-    return arrived[columns].astype(whole_minutes).sort_values(["arrived", "flight_id"], ignore_index=True)
+    minutes = ["air_time", "dep_delay", "arr_delay"]
+    rows = raw.loc[raw["arr_delay"].notna(), ["arrived", *WHO, *minutes]]
+    return rows.astype(dict.fromkeys(minutes, "int64")).sort_values(
+        ["arrived", "flight_id"], ignore_index=True
+    )
 
 
 def _weather() -> pd.DataFrame:
