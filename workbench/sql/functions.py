@@ -10,16 +10,6 @@ import duckdb
 
 from workbench.errors import WorkbenchError, did_you_mean
 
-#: Aggregates whose value does not depend on the order of their input (beyond the last bits of a float sum). All others
-#: are fed in (order, seq), so that both sides give the same value.
-ORDER_FREE = frozenset(
-    "count count_star count_if countif sum sum_no_overflow fsum sumkahan kahan_sum avg mean favg min max stddev "
-    "stddev_pop stddev_samp variance var_pop var_samp median quantile quantile_cont quantile_disc mad bool_and "
-    "bool_or bit_and bit_or bit_xor approx_count_distinct corr covar_pop covar_samp entropy kurtosis "
-    "kurtosis_pop skewness sem product geometric_mean geomean regr_count regr_avgx regr_avgy regr_slope "
-    "regr_intercept regr_r2 regr_sxx regr_sxy regr_syy".split()
-)
-
 #: Functions that mean "now": the anchor's time in a feature query.
 NOW_TIMESTAMP = frozenset(
     "now get_current_timestamp transaction_timestamp current_localtimestamp localtimestamp current_timestamp".split()
@@ -105,13 +95,23 @@ class Functions:
         """
         with self._lock:
             if sql not in self._types:
-                try:
-                    row = self.connection.execute(f"DESCRIBE SELECT {sql}").fetchone()
-                except duckdb.Error as error:
-                    raise WorkbenchError(_sentence(error)) from None
-                assert row is not None
-                self._types[sql] = "INTEGER" if row[1] == '"NULL"' else row[1]
+                (self._types[sql],) = self.describe(f"SELECT {sql}").values()
             return self._types[sql]
+
+    def describe(self, query: str) -> dict[str, str]:
+        """Return the column names and DuckDB types of a query over constants.
+
+        Raises
+        ------
+        WorkbenchError
+            With DuckDB's own sentence, when the query does not bind.
+        """
+        with self._lock:
+            try:
+                rows = self.connection.execute(f"DESCRIBE {query}").fetchall()
+            except duckdb.Error as error:
+                raise WorkbenchError(_sentence(error)) from None
+        return {row[0]: "INTEGER" if row[1] == '"NULL"' else row[1] for row in rows}
 
     def interval(self, sql: str) -> tuple[int, int]:
         """Return months and microseconds of an INTERVAL expression."""

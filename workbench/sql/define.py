@@ -1,0 +1,79 @@
+"""From a query's text, or a user's Ibis expression, to its plan with exact output types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import ibis.expr.types as ir
+
+from workbench.errors import DefinitionError, WorkbenchError
+from workbench.plan.analyze import analyze
+from workbench.plan.model import FeaturePlan, Lookup
+from workbench.plan.render import quote
+from workbench.plan.request_form import RequestForm
+from workbench.plan.stages import Stage, lookup_columns
+from workbench.plan.tables import SourceTable
+from workbench.sql.functions import Functions
+from workbench.sql.translate import translate
+
+DIALECTS = ("workbench",)
+
+
+def define(
+    query: str | ir.Table, tables: Mapping[str, SourceTable], functions: Functions, dialect: str = "workbench"
+) -> FeaturePlan:
+    """Return the plan of a feature query.
+
+    Parameters
+    ----------
+    query
+        Text in the workbench's dialect, or an Ibis expression over unbound tables of the project.
+    tables
+        The project's tables by name.
+    functions
+        DuckDB's functions.
+    dialect
+        The dialect of a text.
+
+    Raises
+    ------
+    DefinitionError
+        With the position, when the query cannot be accepted.
+    """
+    if dialect not in DIALECTS:
+        raise DefinitionError(
+            f"dialect {dialect!r} is not available in this version", hint=f"dialects: {', '.join(DIALECTS)}"
+        )
+    expression = translate(query, tables, functions) if isinstance(query, str) else query
+    by_name = {table.name: table for table in tables.values()}
+
+    def types(plan: FeaturePlan) -> dict[str, str]:
+        return output_types(plan, by_name, functions)
+
+    return analyze(expression, tables, types, dialect)
+
+
+def output_types(
+    plan: FeaturePlan, tables: Mapping[str, SourceTable], functions: Functions
+) -> dict[str, str]:
+    """Return the DuckDB type of each output, by binding the plan's request form to empty relations."""
+
+    def rows(part: Stage | Lookup, anchors: str) -> str:
+        names = part.columns if isinstance(part, Stage) else lookup_columns(plan, part)
+        columns = tables[part.source.table].columns
+        return _empty({"__pos": "BIGINT", "__ord": "BIGINT", "__seq": "BIGINT"}, {n: columns[n] for n in names})
+
+    request = _empty({"__anchor": "BIGINT", "__seq": "BIGINT"}, plan.request_columns)
+    sql = RequestForm(plan, rows, request, grouped=False).sql()
+    try:
+        described = functions.describe(sql)
+    except WorkbenchError as error:
+        raise DefinitionError(f"DuckDB cannot bind the query: {error.message}") from None
+    return {name: kind for name, kind in described.items() if name != "__keep"}
+
+
+def _empty(*columns: dict[str, str]) -> str:
+    typed = ", ".join(
+        f"CAST(NULL AS {kind}) AS {quote(name)}" for group in columns for name, kind in group.items()
+    )
+    return f"(SELECT {typed})"

@@ -1,0 +1,426 @@
+"""Scalar expressions: the parser's tree to values of the Ibis tree, typed by DuckDB's binder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import ibis.expr.operations as ops
+from sqlglot import exp
+
+from workbench.errors import DefinitionError, WorkbenchError, did_you_mean
+from workbench.plan import expr as e
+from workbench.plan.ops import FeatureWindow, Native
+from workbench.plan.render import quote, render, text
+from workbench.sql import dialect
+from workbench.sql.functions import NOW_DATE, NOW_TIMESTAMP, Functions
+from workbench.sql.scope import Relation, Scope
+
+_BINARY: dict[type[exp.Expr], str] = {
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+    exp.IntDiv: "//",
+    exp.Mod: "%",
+    exp.Pow: "**",
+    exp.DPipe: "||",
+    exp.BitwiseAnd: "&",
+    exp.BitwiseOr: "|",
+    exp.BitwiseLeftShift: "<<",
+    exp.BitwiseRightShift: ">>",
+    exp.And: "and",
+    exp.Or: "or",
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.Like: "like",
+    exp.ILike: "ilike",
+    exp.SimilarTo: "similar to",
+    exp.Glob: "glob",
+    exp.NullSafeEQ: "is not distinct from",
+    exp.NullSafeNEQ: "is distinct from",
+    exp.JSONExtract: "->",
+    exp.JSONExtractScalar: "->>",
+}
+_NOW: dict[type[exp.Expr], str] = {
+    exp.CurrentTimestamp: "TIMESTAMP",
+    exp.Localtimestamp: "TIMESTAMP",
+    exp.CurrentDate: "DATE",
+}
+_REFUSED: dict[type[exp.Expr], tuple[str, str]] = {
+    exp.Subquery: ("a subquery cannot stand in an expression", "LAST JOIN the table and use its column"),
+    exp.Select: ("a subquery cannot stand in an expression", "LAST JOIN the table and use its column"),
+    exp.Exists: ("EXISTS is not available in a feature query", "use count(*) OVER a window FROM that table"),
+    exp.Placeholder: ("parameters are not available in this version", "write the value into the query"),
+    exp.Parameter: ("parameters are not available in this version", "write the value into the query"),
+    exp.CurrentTime: ("the time of day of the session is not a feature", "cast the time column: ts::TIME"),
+    exp.Star: ("* stands alone in the SELECT list", "name the columns, or write SELECT *, ..."),
+}
+
+OverHandler = Callable[[exp.Expr, Scope], ops.Value]
+
+
+class Expressions:
+    """Translates expressions of one query.
+
+    Parameters
+    ----------
+    source
+        The query's text, for positions in messages.
+    functions
+        DuckDB's functions.
+    over
+        Translates a window function; given by the translator of SELECT.
+    now
+        Returns the anchor's time, or None where the anchor has none.
+    """
+
+    def __init__(
+        self, source: str, functions: Functions, over: OverHandler, now: Callable[[], ops.Value | None]
+    ) -> None:
+        self.source = source
+        self.functions = functions
+        self._over = over
+        self._now = now
+        self.tables: dict[ops.UnboundTable, dict[str, str]] = {}
+        self._lambda_names: list[set[str]] = []
+
+    # -- errors and types
+
+    def fail(self, node: exp.Expr, message: str, hint: str | None = None) -> NoReturn:
+        """Raise a DefinitionError at ``node``."""
+        position = dialect.position_of(node, self.source)
+        raise DefinitionError(message, hint=hint, position=position, source=self.source)
+
+    def type_of(self, value: ops.Value) -> str:
+        """Return the DuckDB type of a value."""
+        if isinstance(value, Native | FeatureWindow):
+            return value.duckdb_type
+        assert isinstance(value, ops.Field)
+        return self.tables[value.rel][value.name]
+
+    def bind(self, node: exp.Expr, kind: str, name: str, args: Sequence[ops.Value], cast: str = "") -> Native:
+        """Return a typed DuckDB node, or fail at ``node`` with DuckDB's reason."""
+        shape = _shape(kind, name, tuple(self._sample(arg) for arg in args), cast)
+        try:
+            found = self.functions.type_of(render(shape, lambda column: column.name))
+        except WorkbenchError as error:
+            self.fail(node, error.message, error.hint)
+        return Native(kind, name, tuple(args), found)
+
+    def _sample(self, value: ops.Value) -> e.Expr:
+        """A constant of the value's type for the binder; literals and what is made of them stand for themselves."""
+        if isinstance(value, Native) and value.kind == "literal":
+            return e.Literal(value.name, value.duckdb_type)
+        if isinstance(value, Native) and not value.args and value.kind == "sql":
+            return e.Sql(value.name, (), value.duckdb_type)
+        return e.Literal(f"CAST(NULL AS {self.type_of(value)})", "")
+
+    # -- expressions
+
+    def translate(self, node: exp.Expr, scope: Scope) -> ops.Value:
+        """Return the value of an expression in a scope."""
+        if isinstance(node, exp.Paren):
+            return self.translate(node.this, scope)
+        if isinstance(node, exp.Window) or _window_below(node):
+            return self._over(node, scope)
+        if isinstance(node, exp.Column):
+            return self._column(node, scope)
+        if isinstance(node, exp.Identifier):
+            return self._column(exp.column(node.copy()), scope, at=node)
+        if type(node) in _NOW:
+            return self.now(node, _NOW[type(node)])
+        if type(node) in _REFUSED:
+            self.fail(node, *_REFUSED[type(node)])
+        handler = getattr(self, "_" + type(node).__name__.lower(), None)
+        if handler is not None:
+            value: ops.Value = handler(node, scope)
+            return value
+        if type(node) in _BINARY:
+            sides = [self.translate(node.this, scope), self.translate(node.expression, scope)]
+            return self.bind(node, "op", _BINARY[type(node)], sides)
+        self.fail(node, f"{node.key.upper()} is not available in a feature query")
+
+    def condition(self, node: exp.Expr, scope: Scope) -> ops.Value:
+        """Return a BOOLEAN value, or fail."""
+        value = self.translate(node, scope)
+        if self.type_of(value) != "BOOLEAN":
+            self.fail(node, f"a condition must be BOOLEAN, this is {self.type_of(value)}")
+        return value
+
+    def now(self, node: exp.Expr, kind: str) -> ops.Value:
+        """Return what "now" means: the time of the anchor row, on both sides."""
+        time = self._now()
+        if time is None:
+            self.fail(node, "now() is the anchor row's time, and the anchor table has no time column")
+        return time if kind == "TIMESTAMP" else self.bind(node, "op", "cast", [time], kind)
+
+    def _column(self, node: exp.Column, scope: Scope, at: exp.Expr | None = None) -> ops.Value:
+        place = at or node
+        name = node.name
+        if isinstance(node.this, exp.Star):
+            self.fail(place, "* stands alone in the SELECT list", "name the columns, or write SELECT *, ...")
+        if node.args.get("db"):
+            return self._struct_path(node, scope)
+        if node.table:
+            relation = scope.relation(node.table)
+            if relation is None:
+                return self._struct_path(node, scope)
+            return self._column_of(relation, name, place)
+        found = list(scope.candidates(name))
+        if len(found) > 1:
+            where = " and ".join(repr(relation.alias) for relation, _ in found)
+            self.fail(place, f"{name!r} is ambiguous: it is in {where}", f"write {found[0][0].alias}.{name}")
+        if found:
+            return found[0][1]
+        if name.casefold() in scope.aliases:
+            return scope.aliases[name.casefold()]
+        if self._lambda_names and any(name in names for names in self._lambda_names):
+            return Native("sql", quote(name).replace("{", "{{").replace("}", "}}"), (), "INTEGER")
+        self._unknown_column(place, name, scope)
+
+    def _column_of(self, relation: Relation, name: str, place: exp.Expr) -> ops.Value:
+        value = relation.find(name)
+        if value is None:
+            close = did_you_mean(name, relation.columns)
+            known = ", ".join(relation.columns)
+            message = f"no column {name!r} in {relation.alias}" + (f"; {close}" if close else "")
+            self.fail(place, message, None if close else f"its columns are {known}")
+        return value
+
+    def _unknown_column(self, place: exp.Expr, name: str, scope: Scope) -> NoReturn:
+        for relation in scope.constants:
+            if relation.find(name) is not None:
+                self.fail(
+                    place,
+                    f"no column {name!r} in {scope.relations[0].alias}",
+                    f"a column of the request row is written {relation.alias}.{name} here",
+                )
+        known = [*scope.column_names(), *scope.aliases]
+        close = did_you_mean(name, known)
+        message = f"no column {name!r}" + (f"; {close}" if close else "")
+        self.fail(place, message, None if close else f"columns here: {', '.join(known)}")
+
+    def _struct_path(self, node: exp.Column, scope: Scope) -> ops.Value:
+        """``s.field`` where s is a column: a field of a struct."""
+        parts = [part for part in (node.args.get("catalog"), node.args.get("db"), node.args.get("table")) if part]
+        parts.append(node.this)
+        head, rest = parts[0], parts[1:]
+        if not list(scope.candidates(head.name)):
+            if relation := scope.relation(head.name):
+                value, rest = self._column_of(relation, rest[0].name, node), rest[1:]
+            else:
+                known = [relation.alias for relation in (*scope.relations, *scope.constants)]
+                close = did_you_mean(head.name, known)
+                self.fail(
+                    node,
+                    f"no table or alias {head.name!r} in this query" + (f"; {close}" if close else ""),
+                    f"tables here: {', '.join(known)}",
+                )
+        else:
+            value = self._column(exp.column(head.copy()), scope, at=node)
+        for part in rest:
+            value = self._field(node, value, part.name)
+        return value
+
+    def _field(self, node: exp.Expr, value: ops.Value, name: str) -> ops.Value:
+        key = Native("literal", text(name), (), "VARCHAR")
+        return self.bind(node, "call", "struct_extract", [value, key])
+
+    # -- one method a node class of the parser, named after it
+
+    def _literal(self, node: exp.Literal, scope: Scope) -> ops.Value:
+        sql = text(node.this) if node.is_string else str(node.this)
+        return self._constant(node, sql)
+
+    def _constant(self, node: exp.Expr, sql: str) -> ops.Value:
+        try:
+            return Native("literal", sql, (), self.functions.type_of(sql))
+        except WorkbenchError as error:
+            self.fail(node, error.message)
+
+    def _boolean(self, node: exp.Boolean, scope: Scope) -> ops.Value:
+        return Native("literal", "true" if node.this else "false", (), "BOOLEAN")
+
+    def _null(self, node: exp.Null, scope: Scope) -> ops.Value:
+        return Native("literal", "NULL", (), "INTEGER")
+
+    def _interval(self, node: exp.Interval, scope: Scope) -> ops.Value:
+        unit = node.args.get("unit")
+        amount = node.this
+        if amount is not None and not isinstance(amount, exp.Literal):
+            value = self.translate(amount, scope)
+            return self.bind(node, "call", f"to_{_plural(unit)}", [value])
+        return self._constant(node, interval_sql(node))
+
+    def _neg(self, node: exp.Neg, scope: Scope) -> ops.Value:
+        if isinstance(node.this, exp.Literal) and not node.this.is_string:
+            return self._constant(node, f"-{node.this.this}")
+        return self.bind(node, "op", "negate", [self.translate(node.this, scope)])
+
+    def _bitwisenot(self, node: exp.BitwiseNot, scope: Scope) -> ops.Value:
+        return self.bind(node, "op", "bitwise not", [self.translate(node.this, scope)])
+
+    def _not(self, node: exp.Not, scope: Scope) -> ops.Value:
+        return self.bind(node, "op", "not", [self.translate(node.this, scope)])
+
+    def _is(self, node: exp.Is, scope: Scope) -> ops.Value:
+        value, right = self.translate(node.this, scope), node.expression
+        if isinstance(right, exp.Null):
+            return self.bind(node, "op", "is null", [value])
+        if isinstance(right, exp.Boolean):
+            return self.bind(node, "op", "is true" if right.this else "is false", [value])
+        self.fail(node, "IS is followed by NULL, NOT NULL, TRUE, FALSE or [NOT] DISTINCT FROM")
+
+    def _between(self, node: exp.Between, scope: Scope) -> ops.Value:
+        parts = [self.translate(part, scope) for part in (node.this, node.args["low"], node.args["high"])]
+        return self.bind(node, "op", "between", parts)
+
+    def _in(self, node: exp.In, scope: Scope) -> ops.Value:
+        if node.args.get("query") or node.args.get("unnest") or node.args.get("field"):
+            self.fail(node, "IN takes a list of values here", "write x IN (1, 2), or list_contains(list, x)")
+        values = [self.translate(part, scope) for part in (node.this, *node.expressions)]
+        return self.bind(node, "op", "in", values)
+
+    def _case(self, node: exp.Case, scope: Scope) -> ops.Value:
+        parts: list[ops.Value] = []
+        for branch in node.args["ifs"]:
+            condition = branch.this
+            if node.this is not None:
+                equal = [self.translate(node.this, scope), self.translate(condition, scope)]
+                parts.append(self.bind(condition, "op", "=", equal))
+            else:
+                parts.append(self.translate(condition, scope))
+            parts.append(self.translate(branch.args["true"], scope))
+        default = node.args.get("default")
+        parts.append(self.translate(default, scope) if default is not None else self._null(exp.Null(), scope))
+        return self.bind(node, "op", "case", parts)
+
+    def _if(self, node: exp.If, scope: Scope) -> ops.Value:
+        return self._case(exp.Case(ifs=[node.copy()], default=node.args.get("false")), scope)
+
+    def _cast(self, node: exp.Cast, scope: Scope, op: str = "cast") -> ops.Value:
+        kind = node.args["to"].sql("duckdb")
+        try:
+            kind = self.functions.type_of(f"CAST(NULL AS {kind})")
+        except WorkbenchError as error:
+            self.fail(node, error.message)
+        return self.bind(node, "op", op, [self.translate(node.this, scope)], kind)
+
+    def _trycast(self, node: exp.TryCast, scope: Scope) -> ops.Value:
+        return self._cast(node, scope, "try_cast")
+
+    def _extract(self, node: exp.Extract, scope: Scope) -> ops.Value:
+        part = Native("literal", text(node.this.name.lower()), (), "VARCHAR")
+        return self.bind(node, "call", "date_part", [part, self.translate(node.expression, scope)])
+
+    def _bracket(self, node: exp.Bracket, scope: Scope) -> ops.Value:
+        if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
+            self.fail(node, "slices are written list_slice(list, from, to) here")
+        key = node.expressions[0]
+        value = self.translate(node.this, scope)
+        if isinstance(key, exp.Literal) and not key.is_string:
+            # The parser keeps literal indexes 0-based, DuckDB's are 1-based.
+            index: ops.Value = self._constant(node, str(int(key.this) + 1))
+        else:
+            index = self.translate(key, scope)
+        return self.bind(node, "op", "index", [value, index])
+
+    def _dot(self, node: exp.Dot, scope: Scope) -> ops.Value:
+        return self._field(node, self.translate(node.this, scope), node.expression.name)
+
+    def _array(self, node: exp.Array, scope: Scope) -> ops.Value:
+        return self.bind(node, "op", "list", [self.translate(item, scope) for item in node.expressions])
+
+    def _struct(self, node: exp.Struct, scope: Scope) -> ops.Value:
+        names, values = [], []
+        for item in node.expressions:
+            names.append(quote(item.this.name))
+            values.append(self.translate(item.expression, scope))
+        template = ", ".join(f"{_escape(name)}: {{{i}}}" for i, name in enumerate(names))
+        return self.bind(node, "sql", "{{" + template + "}}", values)
+
+    def _anonymous(self, node: exp.Anonymous, scope: Scope) -> ops.Value:
+        name = node.name
+        folded = name.casefold()
+        if folded in NOW_TIMESTAMP or folded in NOW_DATE:
+            return self.now(node, "TIMESTAMP" if folded in NOW_TIMESTAMP else "DATE")
+        try:
+            aggregate = self.functions.is_aggregate(name)
+        except WorkbenchError as error:
+            self.fail(node, error.message, error.hint)
+        if aggregate and "scalar" not in self.functions.info(name).kinds:
+            self.fail(
+                node,
+                f"{name}() is an aggregate and needs a window",
+                f"write {name}(...) OVER w and define WINDOW w AS (PARTITION BY key ORDER BY time ...)",
+            )
+        if folded == "age" and len(node.expressions) == 1:
+            self.fail(node, "age(x) counts from the session's midnight", "write age(now(), x)")
+        if any(isinstance(argument, exp.Lambda) for argument in node.expressions):
+            return self._lambda_call(node, scope)
+        return self.bind(node, "call", folded, [self.translate(arg, scope) for arg in node.expressions])
+
+    def _lambda_call(self, node: exp.Anonymous, scope: Scope) -> ops.Value:
+        """A call with a lambda: DuckDB text, with the columns used inside as arguments."""
+        args: list[ops.Value] = []
+        parts = []
+        for argument in node.expressions:
+            if not isinstance(argument, exp.Lambda):
+                parts.append(f"{{{len(args)}}}")
+                args.append(self.translate(argument, scope))
+                continue
+            names = [name.name for name in argument.expressions]
+            body = argument.this.copy()
+            for column in list(body.find_all(exp.Column)):
+                if column.name in names and not column.table:
+                    continue
+                placeholder = exp.Placeholder(this=f"wb{len(args)}")
+                args.append(self.translate(column, scope))
+                if column is body:
+                    body = placeholder
+                else:
+                    column.replace(placeholder)
+            for function in body.find_all(exp.Anonymous):
+                try:
+                    self.functions.info(function.name)
+                except WorkbenchError as error:
+                    self.fail(node, error.message, error.hint)
+            inner = _escape(body.sql("duckdb"))
+            for index in range(len(args)):
+                inner = inner.replace(f"$wb{index}", f"{{{index}}}")
+            parts.append(f"lambda {', '.join(quote(name) for name in names)}: {inner}")
+        return self.bind(node, "sql", f"{node.name.lower()}({', '.join(parts)})", args)
+
+
+def _shape(kind: str, name: str, args: tuple[e.Expr, ...], cast: str) -> e.Expr:
+    if kind == "call":
+        return e.Call(name, args, "")
+    if kind == "sql":
+        return e.Sql(name, args, "")
+    return e.Op(name, args, cast)
+
+
+def _window_below(node: exp.Expr) -> bool:
+    """FILTER, IGNORE NULLS and WITHIN GROUP wrap an aggregate whose OVER is missing."""
+    return isinstance(node, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup)
+
+
+def interval_sql(node: exp.Interval) -> str:
+    """Return an INTERVAL literal as DuckDB text."""
+    unit = node.args.get("unit")
+    amount = node.this.this if isinstance(node.this, exp.Literal) else ""
+    return f"INTERVAL {text(amount + (' ' + unit.name.lower() if unit is not None else ''))}"
+
+
+def _plural(unit: exp.Expr | None) -> str:
+    name = unit.name.lower() if unit is not None else "days"
+    return name if name.endswith("s") else name + "s"
+
+
+def _escape(sql: str) -> str:
+    return sql.replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,386 @@
+"""Windows of a query: bodies to window specifications, frames to closed bounds, aggregates OVER them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import ibis.expr.operations as ops
+from sqlglot import exp
+from sqlglot.expressions.core import Expr as Node
+
+from workbench.errors import WorkbenchError
+from workbench.plan.model import Frame
+from workbench.plan.ops import FeatureWindow, RowSource, WindowSpec
+from workbench.sql.dialect import UNITS, Bound, FeatureWindowBody
+from workbench.sql.expressions import Expressions, interval_sql
+from workbench.sql.scope import Relation, Scope
+
+INTEGERS = frozenset("TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT".split())
+ORDERED = INTEGERS | {"TIMESTAMP", "DATE"}
+
+_POSITIONAL = {
+    "lead": "lead() looks at rows of the future, which a request cannot have seen",
+    "row_number": "row_number() numbers the rows of a result; a feature is one value of one request",
+    "rank": "rank() compares rows of a result; a feature is one value of one request",
+    "dense_rank": "dense_rank() compares rows of a result; a feature is one value of one request",
+    "percent_rank": "percent_rank() compares rows of a result; a feature is one value of one request",
+    "cume_dist": "cume_dist() compares rows of a result; a feature is one value of one request",
+    "ntile": "ntile() compares rows of a result; a feature is one value of one request",
+    "nth_value": "nth_value() is not available in this version",
+}
+
+
+class Windows:
+    """Translates the windows of one SELECT.
+
+    Parameters
+    ----------
+    expressions
+        The query's expression translator.
+    anchor, history
+        The root of FROM as the anchor row, and the same table as the rows of its history.
+    constants
+        Scope of the anchor row and its lookups, for qualified names inside a window FROM another table.
+    relation
+        Makes a relation of rows from a FROM item.
+    history_where
+        The query's WHERE on the rows of the history, or None.
+    """
+
+    def __init__(
+        self,
+        expressions: Expressions,
+        anchor: Relation,
+        history: Relation,
+        constants: Scope,
+        relation: Callable[[Node, str], Relation],
+        history_where: Callable[[], ops.Value | None],
+    ) -> None:
+        self.expressions = expressions
+        self.anchor = anchor
+        self.history = history
+        self.constants = constants
+        self._relation = relation
+        self._history_where = history_where
+        self.named: dict[str, FeatureWindowBody] = {}
+        self._made: dict[int, tuple[WindowSpec, Scope]] = {}
+
+    # -- OVER
+
+    def over(self, node: Node, scope: Scope) -> ops.Value:
+        """Return the value of ``function(...) [FILTER (...)] OVER window``."""
+        x = self.expressions
+        if not isinstance(node, exp.Window):
+            x.fail(node, "an aggregate needs a window", "write ... OVER w")
+        call, where_node, distinct = self._call(node.this)
+        spec, rows = self._spec_of(node)
+        name = call.name.casefold()
+        if name in _POSITIONAL:
+            x.fail(call, _POSITIONAL[name])
+        args = self._arguments(call, rows)
+        if name == "lag":
+            name, spec, args = self._lag(call, spec, args)
+        elif name in ("first_value", "last_value"):
+            name = name.removesuffix("_value")
+        where = x.condition(where_node, rows) if where_node is not None else None
+        return self._aggregate(node, call, name, args, spec, distinct, where)
+
+    def _call(self, node: Node) -> tuple[exp.Anonymous, Node | None, bool]:
+        x = self.expressions
+        where = None
+        if isinstance(node, exp.Filter):
+            where, node = node.expression.this, node.this
+        if isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
+            x.fail(node, "IGNORE NULLS and RESPECT NULLS are not available in this version", "use FILTER (WHERE x IS NOT NULL)")
+        if isinstance(node, exp.WithinGroup):
+            x.fail(node, "WITHIN GROUP is not available here", "write quantile_cont(x, 0.5) OVER w")
+        if not isinstance(node, exp.Anonymous):
+            x.fail(node, "only a function can be computed OVER a window")
+        distinct = bool(node.expressions) and isinstance(node.expressions[0], exp.Distinct)
+        return node, where, distinct
+
+    def _arguments(self, call: exp.Anonymous, rows: Scope) -> list[ops.Value]:
+        x = self.expressions
+        items = list(call.expressions)
+        if items and isinstance(items[0], exp.Distinct):
+            items = [*items[0].expressions, *items[1:]]
+        if len(items) == 1 and isinstance(items[0], exp.Star):
+            return []
+        for item in items:
+            if isinstance(item, exp.Order) or item.find(exp.Order):
+                x.fail(call, "ORDER BY inside an aggregate is not available in this version",
+                       "rows are fed in the window's order")
+            if item.find(exp.Window):
+                x.fail(call, "a window function inside an aggregate is not available in this version",
+                       "compute the inner value as a column of the table")
+        return [x.translate(item, rows) for item in items]
+
+    def _lag(
+        self, call: exp.Anonymous, spec: WindowSpec, args: list[ops.Value]
+    ) -> tuple[str, WindowSpec, list[ops.Value]]:
+        """lag(x, n) is the value of x at position n, whatever the frame, MAXSIZE and EXCLUDE CURRENT_ROW say."""
+        x = self.expressions
+        offset = call.expressions[1] if len(call.expressions) > 1 else exp.Literal.number(1)
+        if len(call.expressions) > 2:
+            x.fail(call, "lag(x, n, default) is not available", "write coalesce(lag(x, n) OVER w, default)")
+        if not (isinstance(offset, exp.Literal) and offset.this.isdigit()):
+            x.fail(call, "the offset of lag() is a whole number >= 0")
+        position = int(offset.this)
+        frame = Frame("rows", position, position)
+        lagged = replace(spec, frame=frame, maxsize=None, exclude_current_row=False)
+        return "first", lagged, args[:1]
+
+    def _aggregate(
+        self,
+        node: Node,
+        call: exp.Anonymous,
+        name: str,
+        args: list[ops.Value],
+        spec: WindowSpec,
+        distinct: bool,
+        where: ops.Value | None,
+    ) -> FeatureWindow:
+        x = self.expressions
+        try:
+            if name != "first" and name != "last" and not x.functions.is_aggregate(name):
+                x.fail(call, f"{name}() is not an aggregate", "only aggregates are computed OVER a window")
+        except WorkbenchError as error:
+            if error.position is not None:
+                raise
+            x.fail(call, error.message, error.hint)
+        if not args and name != "count":
+            x.fail(call, f"{name}(*) is not available; only count(*) is")
+        if not args:
+            kind = "BIGINT"
+            name = "count_star"
+        else:
+            kind = x.bind(call, "call", name, args).duckdb_type
+        # A sum of integers is BIGINT on both sides; what does not fit is an error of that row.
+        cast = kind == "HUGEINT" and name in ("sum", "sum_no_overflow")
+        return FeatureWindow(
+            function=name,
+            args=tuple(args),
+            spec=spec,
+            anchor=self.anchor.rows,
+            duckdb_type="BIGINT" if cast else kind,
+            distinct=distinct,
+            where=where,
+            cast=cast,
+        )
+
+    # -- windows
+
+    def _spec_of(self, node: exp.Window) -> tuple[WindowSpec, Scope]:
+        x = self.expressions
+        if isinstance(node, FeatureWindowBody):
+            return self.spec(node)
+        alias = node.args.get("alias")
+        name = alias.name if alias is not None else ""
+        body = self.named.get(name.casefold())
+        if body is None:
+            known = ", ".join(self.named) or "none"
+            x.fail(alias if alias is not None else node, f"there is no window {name!r}", f"windows of this query: {known}")
+        return self.spec(body)
+
+    def spec(self, body: FeatureWindowBody) -> tuple[WindowSpec, Scope]:
+        """Return the specification of a window, and the scope of its rows."""
+        if id(body) not in self._made:
+            self._made[id(body)] = self._make(body)
+        return self._made[id(body)]
+
+    def _make(self, body: FeatureWindowBody) -> tuple[WindowSpec, Scope]:
+        x = self.expressions
+        self._refuse_later_clauses(body)
+        history = body.args.get("from_") is None
+        if history:
+            rows, where = self.history, self._history_where()
+            scope = Scope([rows])
+        else:
+            rows = self._relation(body.args["from_"], "row")
+            scope = Scope([rows], [*self.constants.relations])
+            where = rows.where
+            if body.args.get("where") is not None:
+                extra = x.condition(body.args["where"].this, scope)
+                where = extra if where is None else x.bind(body, "op", "and", [where, extra])
+        keys = tuple(self._key(item, rows, scope, history) for item in body.args.get("partition_by") or [])
+        order, order_anchor, kind = self._order(body, rows, scope, history)
+        source = RowSource(
+            rows.table.name, rows.table.time, rows.table.name == self.anchor.table.name, rows.rows, where
+        )
+        maxsize = self._maxsize(body)
+        frame = self._frame(body, kind)
+        spec = WindowSpec(
+            source,
+            history,
+            keys,
+            order,
+            order_anchor,
+            frame,
+            maxsize,
+            bool(body.args.get("exclude_current_row")) and history,
+        )
+        return spec, scope
+
+    def _refuse_later_clauses(self, body: FeatureWindowBody) -> None:
+        x = self.expressions
+        for clause, words in (
+            ("union", "WINDOW ... UNION"),
+            ("exclude_current_time", "EXCLUDE CURRENT_TIME"),
+            ("instance_not_in_window", "INSTANCE_NOT_IN_WINDOW"),
+        ):
+            if body.args.get(clause):
+                x.fail(body, f"{words} is not available in this version")
+
+    def _key(self, item: Node, rows: Relation, scope: Scope, history: bool) -> tuple[str, ops.Value]:
+        x = self.expressions
+        if isinstance(item, exp.EQ) and not history:
+            return self._equal_key(item, rows, scope)
+        if not isinstance(item, exp.Column):
+            x.fail(item, "PARTITION BY takes columns", "compute the key in a subquery: FROM (SELECT ..., f(x) AS k FROM t)")
+        row = self._stored_column(item, x.translate(item, Scope([rows])), rows, "PARTITION BY")
+        anchor = self.anchor.find(item.name)
+        if anchor is None:
+            x.fail(
+                item,
+                f"the anchor {self.anchor.alias} has no column {item.name!r} to match {rows.alias}.{item.name}",
+                f"write PARTITION BY {rows.alias}.{item.name} = <expression of {self.anchor.alias}>",
+            )
+        self.check_key_types(item, rows.table.columns[row], x.type_of(anchor))
+        return row, anchor
+
+    def _equal_key(self, item: exp.EQ, rows: Relation, scope: Scope) -> tuple[str, ops.Value]:
+        x = self.expressions
+        for mine, other in ((item.this, item.expression), (item.expression, item.this)):
+            if isinstance(mine, exp.Column) and mine.table.casefold() == rows.alias.casefold():
+                row = self._stored_column(mine, x.translate(mine, scope), rows, "PARTITION BY")
+                anchor = x.translate(other, self.constants)
+                self.check_key_types(item, rows.table.columns[row], x.type_of(anchor))
+                return row, anchor
+        x.fail(item, f"PARTITION BY takes {rows.alias}.column = <expression of {self.anchor.alias}>")
+
+    def _stored_column(self, node: Node, value: ops.Value, rows: Relation, clause: str) -> str:
+        x = self.expressions
+        if not (isinstance(value, ops.Field) and value.rel == rows.rows):
+            x.fail(node, f"{clause} needs a stored column of {rows.table.name}", "store the value as a column of the table")
+        return str(value.name)
+
+    def check_key_types(self, node: Node, row: str, anchor: str) -> None:
+        """Keys are compared without conversion, so their types must be one family."""
+        if row != anchor and not (row in INTEGERS and anchor in INTEGERS):
+            self.expressions.fail(
+                node, f"the key's types differ: {row} and {anchor}", f"CAST the anchor's side AS {row}"
+            )
+
+    # -- order and frame
+
+    def _order(
+        self, body: FeatureWindowBody, rows: Relation, scope: Scope, history: bool
+    ) -> tuple[str, ops.Value, str]:
+        x = self.expressions
+        order = body.args.get("order")
+        if order is None:
+            x.fail(body, "a window needs ORDER BY", f"ORDER BY {rows.table.time or 'the time column'}")
+        if len(order.expressions) != 1:
+            x.fail(order, "a window is ordered by one column; arrival breaks ties")
+        item = order.expressions[0]
+        if item.args.get("desc"):
+            x.fail(item, "a window is ordered ascending: the newest row is the nearest", "remove DESC")
+        column = self._stored_column(item, x.translate(item.this, scope), rows, "ORDER BY")
+        kind = rows.table.columns[column]
+        if kind not in ORDERED:
+            x.fail(item, f"a window is ordered by a time, date or integer column; {column} is {kind}")
+        return column, self._order_anchor(item, column, kind, rows, history), kind
+
+    def _order_anchor(self, node: Node, column: str, kind: str, rows: Relation, history: bool) -> ops.Value:
+        x = self.expressions
+        anchor = self.anchor
+        if history:
+            return ops.Field(anchor.rows, column)
+        if column == rows.table.time and anchor.table.time is not None:
+            return ops.Field(anchor.rows, anchor.table.time)
+        same = anchor.find(column)
+        if same is not None:
+            found = x.type_of(same)
+            if found == kind or (found in INTEGERS and kind in INTEGERS):
+                return same
+        if anchor.table.time is not None and kind in ("TIMESTAMP", "DATE"):
+            return ops.Field(anchor.rows, anchor.table.time)
+        x.fail(node, f"the anchor {anchor.alias} has no column {column!r} of type {kind} to order against")
+
+    def _maxsize(self, body: FeatureWindowBody) -> int | None:
+        text = body.args.get("maxsize")
+        if text is None:
+            return None
+        if not text.isdigit() or int(text) < 1:
+            self.expressions.fail(body, f"MAXSIZE needs a whole number of rows >= 1, not {text}")
+        return int(text)
+
+    def _frame(self, body: FeatureWindowBody, kind: str) -> Frame:
+        x = self.expressions
+        spec = body.args.get("spec")
+        if spec is None:
+            return Frame("range", None, 0)
+        if spec.args["kind"] == "GROUPS":
+            x.fail(spec, "GROUPS frames are not available", "use ROWS or RANGE")
+        unit = "rows" if spec.args["kind"] == "ROWS" else "range"
+        start_node, end_node = spec.args["start"], spec.args.get("end")
+        start = self._bound(start_node, unit, kind, -1, is_end=False)
+        end = self._bound(end_node, unit, kind, 1, is_end=True) if end_node is not None else 0
+        if start is not None and end is not None and start < end:
+            x.fail(spec, "the frame is empty: its start lies after its end",
+                   "the older bound comes first: BETWEEN 7d PRECEDING AND 1d PRECEDING")
+        return Frame(unit, start, end or 0)  # type: ignore[arg-type]
+
+    def _bound(self, bound: Bound, unit: str, kind: str, open_shift: int, is_end: bool) -> int | None:
+        """Return the distance of a bound before the anchor row, closed; None is unbounded."""
+        x = self.expressions
+        value, side = bound.args["value"], bound.args.get("side")
+        if side == "FOLLOWING":
+            x.fail(bound, "FOLLOWING looks at rows of the future, which a request cannot have seen",
+                   "end the frame at CURRENT ROW or PRECEDING")
+        if value == "UNBOUNDED":
+            if is_end:
+                x.fail(bound, "a frame cannot end at UNBOUNDED PRECEDING")
+            return None
+        if value == "CURRENT ROW":
+            if bound.args.get("open"):
+                x.fail(bound, "CURRENT ROW cannot be OPEN", "write 0s OPEN PRECEDING, or EXCLUDE CURRENT_ROW")
+            return 0
+        if side is None:
+            x.fail(bound, "a bound is written <n> PRECEDING, UNBOUNDED PRECEDING or CURRENT ROW")
+        distance = self._distance(bound, value, unit, kind)
+        return distance + open_shift if bound.args.get("open") else distance
+
+    def _distance(self, bound: Bound, value: Node | None, unit: str, kind: str) -> int:
+        x = self.expressions
+        time_unit = bound.args.get("unit")
+        if isinstance(value, exp.Interval):
+            if unit == "rows" or kind in INTEGERS:
+                x.fail(bound, "a time distance needs RANGE and a window ordered by a time", "write a plain number")
+            return self._interval(bound, value)
+        if not (isinstance(value, exp.Literal) and not value.is_string):
+            x.fail(bound, "a bound is a constant such as 10, 3d or INTERVAL 3 DAY, and not negative")
+        if not value.this.isdigit():
+            x.fail(bound, f"a bound is a whole number >= 0, not {value.this}")
+        if time_unit is not None:
+            if unit == "rows" or kind in INTEGERS:
+                where = "ROWS counts rows" if unit == "rows" else f"the order column is {kind}"
+                x.fail(bound, f"a time unit needs RANGE and a window ordered by a time; {where}",
+                       "write ROWS_RANGE BETWEEN 3d PRECEDING AND CURRENT ROW, or a plain number")
+            return int(value.this) * UNITS[time_unit]
+        if unit == "range" and kind not in INTEGERS:
+            x.fail(bound, "a RANGE bound over a time needs a unit", f"write {value.this}d, {value.this}h or INTERVAL ...")
+        return int(value.this)
+
+    def _interval(self, bound: Bound, value: exp.Interval) -> int:
+        x = self.expressions
+        try:
+            months, micros = x.functions.interval(interval_sql(value))
+        except WorkbenchError as error:
+            x.fail(bound, error.message)
+        if months:
+            x.fail(bound, "months and years have no fixed length", "write days: INTERVAL 30 DAY or 30d")
+        if micros < 0:
+            x.fail(bound, "a bound is not negative")
+        return micros
