@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.demo.client import Client
 from workbench.demo.steps import Steps
-from workbench.deployment import stop_server
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -114,6 +113,7 @@ def run(path: str | PathLike[str] | None = None, *, keep: bool = False, json: bo
 def _run(path: Path, *, keep: bool, steps: Steps, cleanup: ExitStack) -> dict[str, Any]:
     import workbench as wb
     from workbench.demo import flights
+    from workbench.deployment import stop_server
 
     with steps("create a project") as step:
         project = wb.open(path)
