@@ -2,34 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from workbench.plan.expr import Expr
 from workbench.plan.model import Aggregate
-from workbench.plan.render import call_name
+from workbench.plan.render import call_name, plan_sql
 
 #: Aggregates whose value does not depend on the order of their input (beyond the last bits of a float sum).
 #: All others are fed in (order, seq), oldest first, so that both sides give the same value.
 ORDER_FREE = frozenset(
-    "count count_star count_if countif sum sum_no_overflow fsum sumkahan kahan_sum avg mean favg min max stddev "
-    "stddev_pop stddev_samp variance var_pop var_samp median quantile quantile_cont quantile_disc mad bool_and "
-    "bool_or bit_and bit_or bit_xor approx_count_distinct corr covar_pop covar_samp entropy kurtosis "
-    "kurtosis_pop skewness sem product geometric_mean geomean regr_count regr_avgx regr_avgy regr_slope "
-    "regr_intercept regr_r2 regr_sxx regr_sxy regr_syy".split()
+    {
+        "count",
+        "count_star",
+        "count_if",
+        "countif",
+        "sum",
+        "sum_no_overflow",
+        "fsum",
+        "sumkahan",
+        "kahan_sum",
+        "avg",
+        "mean",
+        "favg",
+        "min",
+        "max",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "variance",
+        "var_pop",
+        "var_samp",
+        "median",
+        "quantile",
+        "quantile_cont",
+        "quantile_disc",
+        "mad",
+        "bool_and",
+        "bool_or",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "approx_count_distinct",
+        "corr",
+        "covar_pop",
+        "covar_samp",
+        "entropy",
+        "kurtosis",
+        "kurtosis_pop",
+        "skewness",
+        "sem",
+        "product",
+        "geometric_mean",
+        "geomean",
+        "regr_count",
+        "regr_avgx",
+        "regr_avgy",
+        "regr_slope",
+        "regr_intercept",
+        "regr_r2",
+        "regr_sxx",
+        "regr_sxy",
+        "regr_syy",
+    }
 )
 
 
-def aggregate_call(
-    aggregate: Aggregate, row_sql: Callable[[Expr], str], conditions: Sequence[str], oldest_first: str
-) -> str:
+def aggregate_call(aggregate: Aggregate, conditions: Sequence[str], oldest_first: str) -> str:
     """Return ``function(args [ORDER BY]) FILTER (WHERE conditions)``, cast where the plan says so.
 
     Parameters
     ----------
     aggregate
         The aggregate.
-    row_sql
-        Renders expressions over a row of the window.
     conditions
         What a row must satisfy to be in the frame.
     oldest_first
@@ -37,20 +80,15 @@ def aggregate_call(
     """
     where = list(conditions)
     if aggregate.where is not None:
-        where.append(row_sql(aggregate.where))
-    sql = f"{_call(aggregate, row_sql, oldest_first)} FILTER (WHERE {' AND '.join(where)})"
+        where.append(plan_sql(aggregate.where))
+    sql = f"{_call(aggregate, oldest_first)} FILTER (WHERE {' AND '.join(where)})"
     return cast_sql(aggregate, sql)
 
 
-def window_call(aggregate: Aggregate, row_sql: Callable[[Expr], str], over: str) -> str:
+def window_call(aggregate: Aggregate, over: str) -> str:
     """Return ``function(args) [FILTER (...)] OVER (...)``, cast where the plan says so."""
-    where = f" FILTER (WHERE {row_sql(aggregate.where)})" if aggregate.where is not None else ""
-    return cast_sql(aggregate, f"{_call(aggregate, row_sql, '')}{where} OVER ({over})")
-
-
-def aggregate_name(name: str) -> str:
-    """Return the column name of an aggregate's value; the prefix is reserved, so it meets no user's column."""
-    return f"__{name}"
+    where = f" FILTER (WHERE {plan_sql(aggregate.where)})" if aggregate.where is not None else ""
+    return cast_sql(aggregate, f"{_call(aggregate, '')}{where} OVER ({over})")
 
 
 def cast_sql(aggregate: Aggregate, sql: str) -> str:
@@ -58,10 +96,10 @@ def cast_sql(aggregate: Aggregate, sql: str) -> str:
     return f"CAST({sql} AS {aggregate.type})" if aggregate.cast else sql
 
 
-def _call(aggregate: Aggregate, row_sql: Callable[[Expr], str], oldest_first: str) -> str:
+def _call(aggregate: Aggregate, oldest_first: str) -> str:
     if aggregate.function == "count_star":
         return "count(*)"
-    args = ", ".join(row_sql(arg) for arg in aggregate.args)
+    args = ", ".join(plan_sql(arg) for arg in aggregate.args)
     distinct = "DISTINCT " if aggregate.distinct else ""
     ordered = oldest_first and aggregate.function not in ORDER_FREE and not aggregate.distinct
     order = f" ORDER BY {oldest_first}" if ordered else ""

@@ -124,9 +124,7 @@ class _Analysis:
         if type_of is None:
             return plan
         types = type_of(plan)
-        return _with(
-            plan, outputs=tuple(Feature(o.name, o.expr, types[o.name]) for o in plan.outputs)
-        )
+        return _with(plan, outputs=tuple(Feature(o.name, o.expr, types[o.name]) for o in plan.outputs))
 
     def _anchor_columns(self, plan: FeaturePlan) -> tuple[tuple[str, str], ...]:
         used = {plan.time} if plan.time else set()

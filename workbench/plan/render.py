@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from workbench.plan import expr as e
 from workbench.plan.expr import AggregateRef, Call, Column, Expr, Literal, Op, Sql
 
 #: How the operators of :class:`workbench.plan.expr.Op` are written. Every result stands in parentheses.
@@ -92,3 +93,28 @@ def _operator(expr: Op, args: list[str]) -> str:
 def call_name(name: str) -> str:
     """Return a function's name, quoted when it is not a plain word (DuckDB has functions such as ``||``)."""
     return name if name.replace("_", "a").isalnum() else quote(name)
+
+
+def plan_sql(expr: Expr) -> str:
+    """Return ``expr`` as SQL of the generated queries: the anchor row is ``a``, a row of a window or lookup ``r``."""
+    return render(expr, _plan_leaf)
+
+
+def _plan_leaf(node: Column | AggregateRef) -> str:
+    if isinstance(node, AggregateRef):
+        return aggregate_name(node.name)
+    if node.source == e.ROW:
+        return f"r.{quote(node.name)}"
+    if node.source == e.ANCHOR:
+        return f"a.{quote(node.name)}"
+    return f"a.{lookup_name(node.source, node.name)}"
+
+
+def aggregate_name(name: str) -> str:
+    """Return the column name of an aggregate's value; the prefix is reserved, so it meets no user's column."""
+    return f"__{name}"
+
+
+def lookup_name(lookup: str, column: str) -> str:
+    """Return the name by which a lookup's column is carried beside the anchor's columns."""
+    return f"__{lookup}_{column}"

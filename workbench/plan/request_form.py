@@ -1,8 +1,8 @@
 """The request form: features of anchor rows from the rows that each of them sees, numbered newest first.
 
 No window operator, no sort of history: every aggregate is the plain aggregate with a FILTER on a row's position
-(``__pos``: 0 is the request row of a history window, stored rows count from 1) and age (``__age``). One generator serves
-a single request, a batch, a preview and those training sets that the window form cannot say.
+(``__pos``: 0 is the request row of a history window, stored rows count from 1) and age (``__age``). One generator
+serves a single request, a batch, a preview and those training sets that the window form cannot say.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from workbench.plan import expr as e
-from workbench.plan.aggregates import aggregate_call, aggregate_name
-from workbench.plan.expr import AggregateRef, Column, Expr
+from workbench.plan.aggregates import aggregate_call
 from workbench.plan.model import FeaturePlan, Lookup, Window
-from workbench.plan.render import quote, render
+from workbench.plan.render import aggregate_name, lookup_name, plan_sql, quote
 from workbench.plan.stages import Stage, stages
 
 LATEST = 9223372036854775807
@@ -51,9 +49,9 @@ class RequestForm:
         made = stages(self.plan)
         for stage in made:
             with_parts += self._stage(stage, anchors)
-        keep = "true" if self.plan.where is None else f"coalesce({self._anchor_sql(self.plan.where)}, false)"
+        keep = "true" if self.plan.where is None else f"coalesce({plan_sql(self.plan.where)}, false)"
         outputs = [f"{keep} AS __keep", *(f"a.{quote(name)}" for name in extra)]
-        outputs += [f"{self._anchor_sql(o.expr)} AS {quote(o.name)}" for o in self.plan.outputs]
+        outputs += [f"{plan_sql(o.expr)} AS {quote(o.name)}" for o in self.plan.outputs]
         joins = "".join(self._join(f"g_{stage.name}") for stage in made)
         order = " ORDER BY a.__anchor" if self.grouped else ""
         return f"WITH {', '.join(with_parts)} SELECT {', '.join(outputs)} FROM {anchors} a{joins}{order}"
@@ -65,7 +63,7 @@ class RequestForm:
             before = self.plan.lookups.index(part)
         with_parts, anchors = self._lookups(before)
         order = [part.order_anchor] if isinstance(part, Stage) else []
-        keys = ", ".join(self._anchor_sql(value) for value in (*(k.anchor for k in part.keys), *order))
+        keys = ", ".join(plan_sql(value) for value in (*(k.anchor for k in part.keys), *order))
         return f"WITH {', '.join(with_parts)} SELECT {keys or 'NULL'} FROM {anchors} a ORDER BY a.__anchor"
 
     def anchors_sql(self) -> str:
@@ -90,11 +88,13 @@ class RequestForm:
 
     def _lookup(self, lookup: Lookup, anchors: str) -> str:
         values = ", ".join(
-            f"{self._row_sql(value)} AS {lookup_name(lookup.name, name)}" for name, value in lookup.columns
+            f"{plan_sql(value)} AS {lookup_name(lookup.name, name)}" for name, value in lookup.columns
         )
-        where = [self._row_sql(lookup.source.where)] if lookup.source.where is not None else []
+        where = [plan_sql(lookup.source.where)] if lookup.source.where is not None else []
         where += later_visibility(self.plan, lookup)
-        select = f"SELECT {'r.__anchor, ' if self.grouped else ''}{values} FROM {self.rows(lookup, anchors)} r"
+        select = (
+            f"SELECT {'r.__anchor, ' if self.grouped else ''}{values} FROM {self.rows(lookup, anchors)} r"
+        )
         if not where:
             return f"{select} WHERE r.__pos = 0"
         on = "a.__anchor = r.__anchor" if self.grouped else "true"
@@ -107,12 +107,11 @@ class RequestForm:
 
     def _stage(self, stage: Stage, anchors: str) -> list[str]:
         rows, group = f"r_{stage.name}", f"g_{stage.name}"
-        aggregates = [
-            f"{aggregate_call(a, self._row_sql, self._frame(stage, stage.window(a.window)), 'r.__pos DESC')} AS {aggregate_name(a.name)}"
-            for a in stage.aggregates
-        ]
-        if not aggregates:
-            aggregates = ["NULL AS nothing"]
+        aggregates = []
+        for aggregate in stage.aggregates:
+            frame = self._frame(stage, stage.window(aggregate.window))
+            call = aggregate_call(aggregate, frame, oldest_first="r.__pos DESC")
+            aggregates.append(f"{call} AS {aggregate_name(aggregate.name)}")
         select = f"SELECT {'a.__anchor, ' if self.grouped else ''}{', '.join(aggregates)}"
         if self.grouped:
             tail = f"FROM {anchors} a LEFT JOIN {rows} r ON r.__anchor = a.__anchor GROUP BY a.__anchor"
@@ -131,10 +130,12 @@ class RequestForm:
         where = ""
         position = "r.__pos + 1"
         if stage.source.where is not None:
-            where = f" WHERE {self._row_sql(stage.source.where)}"
+            where = f" WHERE {plan_sql(stage.source.where)}"
             position = f"row_number() OVER ({partition}ORDER BY r.__pos)"
         head = "r.__anchor, " if self.grouped else ""
-        stored = ", ".join([f"{head}{position} AS __pos", f"{anchor_order} - r.__ord AS __age", *(f"r.{c}" for c in columns)])
+        stored = ", ".join(
+            [f"{head}{position} AS __pos", f"{anchor_order} - r.__ord AS __age", *(f"r.{c}" for c in columns)]
+        )
         sql = f"SELECT {stored} FROM {self.rows(stage, anchors)} r JOIN {anchors} a ON {on}{where}"
         if stage.history:
             head = "a.__anchor, " if self.grouped else ""
@@ -148,7 +149,7 @@ class RequestForm:
         return f"SELECT r.*, {', '.join(firsts)} FROM ({sql}) r" if firsts else sql
 
     def _order_sql(self, stage: Stage) -> str:
-        return order_sql(self._anchor_sql(stage.order_anchor), stage.order_anchor.type)
+        return order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
 
     def _frame(self, stage: Stage, window: Window) -> list[str]:
         """Conditions on a row of the stage for being in a window's frame."""
@@ -170,36 +171,13 @@ class RequestForm:
                 conditions.append(f"r.__pos < {newest + window.maxsize}")
         return conditions
 
-    # -- rendering
-
     def _join(self, group: str) -> str:
         return f" JOIN {group} ON {group}.__anchor = a.__anchor" if self.grouped else f", {group}"
-
-    def _anchor_sql(self, value: Expr) -> str:
-        return render(value, _leaf)
-
-    def _row_sql(self, value: Expr) -> str:
-        return render(value, _leaf)
 
 
 def _needs_first(window: Window) -> bool:
     """MAXSIZE counts from the newest row of the frame, whose position is known beforehand unless ages decide it."""
     return window.maxsize is not None and window.frame.unit == "range" and window.frame.end > 0
-
-
-def _leaf(node: Column | AggregateRef) -> str:
-    if isinstance(node, AggregateRef):
-        return aggregate_name(node.name)
-    if node.source == e.ROW:
-        return f"r.{quote(node.name)}"
-    if node.source == e.ANCHOR:
-        return f"a.{quote(node.name)}"
-    return f"a.{lookup_name(node.source, node.name)}"
-
-
-def lookup_name(lookup: str, column: str) -> str:
-    """Return the name by which a lookup's column is carried beside the anchor's columns."""
-    return f"__{lookup}_{column}"
 
 
 def order_sql(sql: str, kind: str) -> str:
@@ -220,7 +198,9 @@ def later_visibility(plan: FeaturePlan, lookup: Lookup) -> list[str]:
     elif source.time is not None and lookup.order != source.time:
         row, anchor = f"r.{quote(source.time)}", f"a.{quote(plan.time)}"
         if source.own:
-            conditions.append(f"({row} < {anchor} OR {row} = {anchor} AND r.__seq < coalesce(a.__seq, {LATEST}))")
+            conditions.append(
+                f"({row} < {anchor} OR {row} = {anchor} AND r.__seq < coalesce(a.__seq, {LATEST}))"
+            )
         else:
             conditions.append(f"{row} <= {anchor}")
     return conditions

@@ -61,7 +61,9 @@ def output_types(
     def rows(part: Stage | Lookup, anchors: str) -> str:
         names = part.columns if isinstance(part, Stage) else lookup_columns(plan, part)
         columns = tables[part.source.table].columns
-        return _empty({"__pos": "BIGINT", "__ord": "BIGINT", "__seq": "BIGINT"}, {n: columns[n] for n in names})
+        return _empty(
+            {"__pos": "BIGINT", "__ord": "BIGINT", "__seq": "BIGINT"}, {n: columns[n] for n in names}
+        )
 
     request = _empty({"__anchor": "BIGINT", "__seq": "BIGINT"}, plan.request_columns)
     sql = RequestForm(plan, rows, request, grouped=False).sql()

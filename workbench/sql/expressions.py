@@ -207,7 +207,9 @@ class Expressions:
 
     def _struct_path(self, node: exp.Column, scope: Scope) -> ops.Value:
         """``s.field`` where s is a column: a field of a struct."""
-        parts = [part for part in (node.args.get("catalog"), node.args.get("db"), node.args.get("table")) if part]
+        parts = [
+            part for part in (node.args.get("catalog"), node.args.get("db"), node.args.get("table")) if part
+        ]
         parts.append(node.this)
         head, rest = parts[0], parts[1:]
         if not list(scope.candidates(head.name)):

@@ -12,19 +12,72 @@ from workbench.errors import WorkbenchError, did_you_mean
 
 #: Functions that mean "now": the anchor's time in a feature query.
 NOW_TIMESTAMP = frozenset(
-    "now get_current_timestamp transaction_timestamp current_localtimestamp localtimestamp current_timestamp".split()
+    [
+        "now",
+        "get_current_timestamp",
+        "transaction_timestamp",
+        "current_localtimestamp",
+        "localtimestamp",
+        "current_timestamp",
+    ]
 )
-NOW_DATE = frozenset("today current_date".split())
+NOW_DATE = frozenset(["today", "current_date"])
 
 #: Functions that look at the host, the session or the engine rather than at their arguments.
 _HOST = frozenset(
-    "getenv getvariable current_setting current_database current_schema current_schemas current_query current_user "
-    "user session_user current_role version in_search_path txid_current pg_typeof read_text read_blob "
-    "read_csv read_csv_auto read_parquet parquet_scan read_json read_json_auto read_ndjson glob query "
-    "query_table sniff_csv parquet_metadata parquet_schema which_secret duckdb_secrets add_parquet_key "
-    "current_connection_id current_query_id current_transaction_id write_log get_current_time current_time "
-    "current_localtime sqlite_scan postgres_scan mysql_scan iceberg_scan delta_scan enable_logging "
-    "disable_logging checkpoint force_checkpoint sleep_ms set_config".split()
+    [
+        "getenv",
+        "getvariable",
+        "current_setting",
+        "current_database",
+        "current_schema",
+        "current_schemas",
+        "current_query",
+        "current_user",
+        "user",
+        "session_user",
+        "current_role",
+        "version",
+        "in_search_path",
+        "txid_current",
+        "pg_typeof",
+        "read_text",
+        "read_blob",
+        "read_csv",
+        "read_csv_auto",
+        "read_parquet",
+        "parquet_scan",
+        "read_json",
+        "read_json_auto",
+        "read_ndjson",
+        "glob",
+        "query",
+        "query_table",
+        "sniff_csv",
+        "parquet_metadata",
+        "parquet_schema",
+        "which_secret",
+        "duckdb_secrets",
+        "add_parquet_key",
+        "current_connection_id",
+        "current_query_id",
+        "current_transaction_id",
+        "write_log",
+        "get_current_time",
+        "current_time",
+        "current_localtime",
+        "sqlite_scan",
+        "postgres_scan",
+        "mysql_scan",
+        "iceberg_scan",
+        "delta_scan",
+        "enable_logging",
+        "disable_logging",
+        "checkpoint",
+        "force_checkpoint",
+        "sleep_ms",
+        "set_config",
+    ]
 )
 
 
@@ -83,7 +136,9 @@ class Functions:
 
     def names(self) -> list[str]:
         """Names of all scalar and aggregate functions, sorted."""
-        return sorted(f.name for f in self._functions().values() if f.kinds & {"scalar", "aggregate", "macro"})
+        return sorted(
+            f.name for f in self._functions().values() if f.kinds & {"scalar", "aggregate", "macro"}
+        )
 
     def type_of(self, sql: str) -> str:
         """Return the DuckDB type of a constant expression such as ``sum(CAST(NULL AS INTEGER))``.

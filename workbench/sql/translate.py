@@ -94,13 +94,20 @@ class _Select:
 
     def _select_statement(self, query: exp.Expr) -> exp.Select:
         if isinstance(query, exp.SetOperation):
-            self.x.fail(query, f"{query.key.upper()} is not available in this version", "define one view for each SELECT")
+            self.x.fail(
+                query,
+                f"{query.key.upper()} is not available in this version",
+                "define one view for each SELECT",
+            )
         if isinstance(query, exp.Subquery):
             self.x.fail(query, "write the SELECT without parentheses around it")
         if not isinstance(query, exp.Select):
             words = self.text.split()[0].upper() if self.text.split() else query.key.upper()
-            self.x.fail(query, f"a feature view is one SELECT; {words} is not allowed",
-                        "tables are created and filled through project.create_table and table.append")
+            self.x.fail(
+                query,
+                f"a feature view is one SELECT; {words} is not allowed",
+                "tables are created and filled through project.create_table and table.append",
+            )
         self._refuse(query)
         return query
 
@@ -109,12 +116,20 @@ class _Select:
             node = select.args.get(key)
             if node:
                 place = node[0] if isinstance(node, list) else node
-                self.x.fail(place if isinstance(place, exp.Expr) else select, f"{words} is not available in a feature query", hint)
+                self.x.fail(
+                    place if isinstance(place, exp.Expr) else select,
+                    f"{words} is not available in a feature query",
+                    hint,
+                )
 
     def _root(self, select: exp.Select) -> exp.Expr:
         source = select.args.get("from_")
         if source is None:
-            self.x.fail(select, "a feature query needs FROM", "the table after FROM is the anchor: one row in, one feature row out")
+            self.x.fail(
+                select,
+                "a feature query needs FROM",
+                "the table after FROM is the anchor: one row in, one feature row out",
+            )
         return source.this
 
     # -- FROM items
@@ -125,7 +140,11 @@ class _Select:
         if isinstance(node, exp.Subquery):
             return self._projection(node.this, alias or "subquery", role)
         if not isinstance(node, exp.Table):
-            self.x.fail(node, f"{node.key.upper()} cannot stand in FROM", "name a table of the project, or a subquery of one")
+            self.x.fail(
+                node,
+                f"{node.key.upper()} cannot stand in FROM",
+                "name a table of the project, or a subquery of one",
+            )
         if node.args.get("joins"):
             self.x.fail(node.args["joins"][0], "nested joins are not available in this version")
         for key in ("pivots", "sample", "when", "version", "ordinality", "laterals"):
@@ -133,8 +152,11 @@ class _Select:
                 self.x.fail(node, f"{key.upper()} is not available in a feature query")
         if not isinstance(node.this, exp.Identifier):
             name = node.this.name or node.this.key
-            self.x.fail(node, f"{name}() cannot stand in FROM: a feature query reads the project's tables only",
-                        "load the data first: project.create_table(name, path, time=...)")
+            self.x.fail(
+                node,
+                f"{name}() cannot stand in FROM: a feature query reads the project's tables only",
+                "load the data first: project.create_table(name, path, time=...)",
+            )
         if node.args.get("db") is None and node.name.casefold() in self.ctes:
             return self._projection(self.ctes[node.name.casefold()], alias, role)
         table = self._table(node)
@@ -149,21 +171,32 @@ class _Select:
             return table
         full = ".".join(part.name for part in node.parts)
         if any(mark in full for mark in "/.:*\\"):
-            self.x.fail(node, f"{full!r} is not a table: a feature query reads the project's tables only",
-                        "load files first: project.create_table(name, path, time=...)")
+            self.x.fail(
+                node,
+                f"{full!r} is not a table: a feature query reads the project's tables only",
+                "load files first: project.create_table(name, path, time=...)",
+            )
         close = did_you_mean(name, [table.name for table in self.tables.values()])
         known = ", ".join(sorted(table.name for table in self.tables.values())) or "none yet"
-        self.x.fail(node, f"no table {name!r} in this project" + (f"; {close}" if close else ""), f"tables: {known}")
+        self.x.fail(
+            node, f"no table {name!r} in this project" + (f"; {close}" if close else ""), f"tables: {known}"
+        )
 
     def _projection(self, select: exp.Expr, alias: str, role: str) -> Relation:
         """A subquery of one table that only projects and filters, folded into its table."""
         if not isinstance(select, exp.Select):
             self.x.fail(select, f"{select.key.upper()} in a subquery is not available in this version")
         self._refuse(select)
-        for key, words in (("joins", "a join in a subquery"), ("windows", "a window in a subquery"), ("with_", "WITH in a subquery")):
+        for key, words in (
+            ("joins", "a join in a subquery"),
+            ("windows", "a window in a subquery"),
+            ("with_", "WITH in a subquery"),
+        ):
             if select.args.get(key):
                 node = select.args[key]
-                self.x.fail(node[0] if isinstance(node, list) else node, f"{words} is not available in this version")
+                self.x.fail(
+                    node[0] if isinstance(node, list) else node, f"{words} is not available in this version"
+                )
         if (window := select.find(exp.Window)) is not None:
             self.x.fail(window, "a window in a subquery is not available in this version")
         inner = self._relation(self._root(select), role)
@@ -180,9 +213,13 @@ class _Select:
 
     def _add_column(self, item: exp.Expr, columns: dict[str, ops.Value], name: str, value: ops.Value) -> None:
         if name.casefold() in (known.casefold() for known in columns):
-            self.x.fail(item, f"two output columns are named {name!r}", "give one of them another name with AS")
+            self.x.fail(
+                item, f"two output columns are named {name!r}", "give one of them another name with AS"
+            )
         if name.startswith("__"):
-            self.x.fail(item, f"names that start with '__' are reserved: {name!r}", "choose another name with AS")
+            self.x.fail(
+                item, f"names that start with '__' are reserved: {name!r}", "choose another name with AS"
+            )
         columns[name] = value
 
     # -- LAST JOIN
@@ -190,11 +227,16 @@ class _Select:
     def _last_join(self, join: exp.Join) -> Relation:
         if not isinstance(join, LastJoin):
             words = " ".join(str(part) for part in (join.method, join.side, join.kind) if part) or "plain"
-            self.x.fail(join.this, f"a {words} JOIN may give several rows for one anchor row",
-                        "write LAST JOIN ... ON ...: the newest matching row as of the anchor's time")
+            self.x.fail(
+                join.this,
+                f"a {words} JOIN may give several rows for one anchor row",
+                "write LAST JOIN ... ON ...: the newest matching row as of the anchor's time",
+            )
         right = self._relation(join.this, "row")
         if self.scope.relation(right.alias) is not None:
-            self.x.fail(join.this, f"two tables of this query are named {right.alias!r}", "give one another alias")
+            self.x.fail(
+                join.this, f"two tables of this query are named {right.alias!r}", "give one another alias"
+            )
         scope = Scope([*self.scope.relations, right])
         keys, where = self._join_condition(join, right, scope)
         source = RowSource(
@@ -213,7 +255,9 @@ class _Select:
             return right.table.time
         item = order.expressions[0]
         if len(order.expressions) > 1 or item.args.get("desc"):
-            self.x.fail(order, "LAST JOIN takes the greatest of one column", "ORDER BY one column, without DESC")
+            self.x.fail(
+                order, "LAST JOIN takes the greatest of one column", "ORDER BY one column, without DESC"
+            )
         value = self.x.translate(item.this, Scope([right]))
         if not (isinstance(value, ops.Field) and value.rel == right.rows):
             self.x.fail(item, f"ORDER BY of a LAST JOIN needs a stored column of {right.table.name}")
@@ -241,8 +285,11 @@ class _Select:
             extra = self.x.condition(part, scope)
             where = extra if where is None else self.x.bind(part, "op", "and", [where, extra])
         if not keys:
-            self.x.fail(on, "LAST JOIN needs an equality of a column of each side",
-                        f"ON {self.anchor.alias}.key = {right.alias}.key")
+            self.x.fail(
+                on,
+                "LAST JOIN needs an equality of a column of each side",
+                f"ON {self.anchor.alias}.key = {right.alias}.key",
+            )
         return keys, where
 
     def _join_key(self, part: exp.Expr, right: Relation) -> tuple[str, ops.Value] | None:
@@ -290,8 +337,11 @@ class _Select:
             found = self.scope.relation(column.table) if column.table else None
             names = [found] if found else [relation for relation, _ in self.scope.candidates(column.name)]
             if any(relation is not self.anchor for relation in names):
-                self.x.fail(column, "WHERE on a joined column beside windows over the anchor's history is not available in this version",
-                            "filter inside the aggregates with FILTER (WHERE ...)")
+                self.x.fail(
+                    column,
+                    "WHERE on a joined column beside history windows is not available in this version",
+                    "filter inside the aggregates with FILTER (WHERE ...)",
+                )
         condition = self.x.condition(self.where_node, Scope([history]))
         if history.where is None:
             return condition
@@ -339,7 +389,9 @@ class _Select:
 
     def _plain_star(self, star: exp.Expr) -> None:
         if any(star.args.get(key) for key in ("except_", "except", "replace", "rename")):
-            self.x.fail(star, "* EXCLUDE, REPLACE and RENAME are not available in this version", "name the columns")
+            self.x.fail(
+                star, "* EXCLUDE, REPLACE and RENAME are not available in this version", "name the columns"
+            )
 
     def _output_name(self, item: exp.Expr, before: dict[str, ops.Value]) -> str:
         if isinstance(item, exp.Alias):

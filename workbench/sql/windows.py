@@ -16,7 +16,9 @@ from workbench.sql.dialect import UNITS, Bound, FeatureWindowBody
 from workbench.sql.expressions import Expressions, interval_sql
 from workbench.sql.scope import Relation, Scope
 
-INTEGERS = frozenset("TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT".split())
+INTEGERS = frozenset(
+    ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"]
+)
 ORDERED = INTEGERS | {"TIMESTAMP", "DATE"}
 
 _POSITIONAL = {
@@ -92,7 +94,11 @@ class Windows:
         if isinstance(node, exp.Filter):
             where, node = node.expression.this, node.this
         if isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
-            x.fail(node, "IGNORE NULLS and RESPECT NULLS are not available in this version", "use FILTER (WHERE x IS NOT NULL)")
+            x.fail(
+                node,
+                "IGNORE NULLS and RESPECT NULLS are not available in this version",
+                "use FILTER (WHERE x IS NOT NULL)",
+            )
         if isinstance(node, exp.WithinGroup):
             x.fail(node, "WITHIN GROUP is not available here", "write quantile_cont(x, 0.5) OVER w")
         if not isinstance(node, exp.Anonymous):
@@ -109,11 +115,17 @@ class Windows:
             return []
         for item in items:
             if isinstance(item, exp.Order) or item.find(exp.Order):
-                x.fail(call, "ORDER BY inside an aggregate is not available in this version",
-                       "rows are fed in the window's order")
+                x.fail(
+                    call,
+                    "ORDER BY inside an aggregate is not available in this version",
+                    "rows are fed in the window's order",
+                )
             if item.find(exp.Window):
-                x.fail(call, "a window function inside an aggregate is not available in this version",
-                       "compute the inner value as a column of the table")
+                x.fail(
+                    call,
+                    "a window function inside an aggregate is not available in this version",
+                    "compute the inner value as a column of the table",
+                )
         return [x.translate(item, rows) for item in items]
 
     def _lag(
@@ -180,7 +192,11 @@ class Windows:
         body = self.named.get(name.casefold())
         if body is None:
             known = ", ".join(self.named) or "none"
-            x.fail(alias if alias is not None else node, f"there is no window {name!r}", f"windows of this query: {known}")
+            x.fail(
+                alias if alias is not None else node,
+                f"there is no window {name!r}",
+                f"windows of this query: {known}",
+            )
         return self.spec(body)
 
     def spec(self, body: FeatureWindowBody) -> tuple[WindowSpec, Scope]:
@@ -237,7 +253,11 @@ class Windows:
         if isinstance(item, exp.EQ) and not history:
             return self._equal_key(item, rows, scope)
         if not isinstance(item, exp.Column):
-            x.fail(item, "PARTITION BY takes columns", "compute the key in a subquery: FROM (SELECT ..., f(x) AS k FROM t)")
+            x.fail(
+                item,
+                "PARTITION BY takes columns",
+                "compute the key in a subquery: FROM (SELECT ..., f(x) AS k FROM t)",
+            )
         row = self._stored_column(item, x.translate(item, Scope([rows])), rows, "PARTITION BY")
         anchor = self.anchor.find(item.name)
         if anchor is None:
@@ -262,7 +282,11 @@ class Windows:
     def _stored_column(self, node: Node, value: ops.Value, rows: Relation, clause: str) -> str:
         x = self.expressions
         if not (isinstance(value, ops.Field) and value.rel == rows.rows):
-            x.fail(node, f"{clause} needs a stored column of {rows.table.name}", "store the value as a column of the table")
+            x.fail(
+                node,
+                f"{clause} needs a stored column of {rows.table.name}",
+                "store the value as a column of the table",
+            )
         return str(value.name)
 
     def check_key_types(self, node: Node, row: str, anchor: str) -> None:
@@ -328,8 +352,11 @@ class Windows:
         start = self._bound(start_node, unit, kind, -1, is_end=False)
         end = self._bound(end_node, unit, kind, 1, is_end=True) if end_node is not None else 0
         if start is not None and end is not None and start < end:
-            x.fail(spec, "the frame is empty: its start lies after its end",
-                   "the older bound comes first: BETWEEN 7d PRECEDING AND 1d PRECEDING")
+            x.fail(
+                spec,
+                "the frame is empty: its start lies after its end",
+                "the older bound comes first: BETWEEN 7d PRECEDING AND 1d PRECEDING",
+            )
         return Frame(unit, start, end or 0)  # type: ignore[arg-type]
 
     def _bound(self, bound: Bound, unit: str, kind: str, open_shift: int, is_end: bool) -> int | None:
@@ -337,8 +364,11 @@ class Windows:
         x = self.expressions
         value, side = bound.args["value"], bound.args.get("side")
         if side == "FOLLOWING":
-            x.fail(bound, "FOLLOWING looks at rows of the future, which a request cannot have seen",
-                   "end the frame at CURRENT ROW or PRECEDING")
+            x.fail(
+                bound,
+                "FOLLOWING looks at rows of the future, which a request cannot have seen",
+                "end the frame at CURRENT ROW or PRECEDING",
+            )
         if value == "UNBOUNDED":
             if is_end:
                 x.fail(bound, "a frame cannot end at UNBOUNDED PRECEDING")
@@ -357,7 +387,11 @@ class Windows:
         time_unit = bound.args.get("unit")
         if isinstance(value, exp.Interval):
             if unit == "rows" or kind in INTEGERS:
-                x.fail(bound, "a time distance needs RANGE and a window ordered by a time", "write a plain number")
+                x.fail(
+                    bound,
+                    "a time distance needs RANGE and a window ordered by a time",
+                    "write a plain number",
+                )
             return self._interval(bound, value)
         if not (isinstance(value, exp.Literal) and not value.is_string):
             x.fail(bound, "a bound is a constant such as 10, 3d or INTERVAL 3 DAY, and not negative")
@@ -366,11 +400,18 @@ class Windows:
         if time_unit is not None:
             if unit == "rows" or kind in INTEGERS:
                 where = "ROWS counts rows" if unit == "rows" else f"the order column is {kind}"
-                x.fail(bound, f"a time unit needs RANGE and a window ordered by a time; {where}",
-                       "write ROWS_RANGE BETWEEN 3d PRECEDING AND CURRENT ROW, or a plain number")
+                x.fail(
+                    bound,
+                    f"a time unit needs RANGE and a window ordered by a time; {where}",
+                    "write ROWS_RANGE BETWEEN 3d PRECEDING AND CURRENT ROW, or a plain number",
+                )
             return int(value.this) * UNITS[time_unit]
         if unit == "range" and kind not in INTEGERS:
-            x.fail(bound, "a RANGE bound over a time needs a unit", f"write {value.this}d, {value.this}h or INTERVAL ...")
+            x.fail(
+                bound,
+                "a RANGE bound over a time needs a unit",
+                f"write {value.this}d, {value.this}h or INTERVAL ...",
+            )
         return int(value.this)
 
     def _interval(self, bound: Bound, value: exp.Interval) -> int:

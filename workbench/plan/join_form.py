@@ -1,0 +1,106 @@
+"""Rows of many anchors by joins: what each anchor row sees, and LAST JOINs in bulk."""
+
+from __future__ import annotations
+
+from workbench.plan import expr as e
+from workbench.plan.model import FeaturePlan, Lookup
+from workbench.plan.render import lookup_name, plan_sql, quote
+from workbench.plan.request_form import LATEST, order_sql
+from workbench.plan.stages import Stage, lookup_columns
+
+
+def joined_rows(
+    plan: FeaturePlan, part: Stage | Lookup, source: str, types: dict[str, str], anchors: str
+) -> str:
+    """Return FROM text of the rows that each anchor sees, in the shape that the request form wants.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    part
+        A stage or lookup of it.
+    source
+        FROM text of the part's table with ``__seq``.
+    types
+        Types of the table's columns.
+    anchors
+        Name of the relation of anchors with their lookups so far.
+    """
+    columns = part.columns if isinstance(part, Stage) else lookup_columns(plan, part)
+    order = order_sql(f"r.{quote(part.order)}", types[part.order]) if part.order else "0"
+    null_matches = isinstance(part, Stage) and part.history
+    picked = ", ".join(["r.__seq", f"{order} AS __ord", *(f"r.{quote(name)}" for name in columns)])
+    wanted = ""
+    if part.keys and not null_matches:
+        rows = ", ".join(f"r.{quote(key.row)}" for key in part.keys)
+        values = ", ".join(plan_sql(key.anchor) for key in part.keys)
+        wanted = f" WHERE ({rows}) IN (SELECT ({values}) FROM {anchors} a)"
+    equal = "IS NOT DISTINCT FROM" if null_matches else "="
+    on = [f"s.{quote(key.row)} {equal} {plan_sql(key.anchor)}" for key in part.keys]
+    on += _visible_window(part) if isinstance(part, Stage) else _visible_lookup(plan, part)
+    named = ", ".join(f"s.{quote(name)}" for name in columns)
+    return (
+        "(SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor "
+        f"ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) - 1 AS __pos, s.__ord, s.__seq{', ' if named else ''}{named} "
+        f"FROM {anchors} a JOIN (SELECT {picked} FROM {source} r{wanted}) s ON {' AND '.join(on) or 'true'})"
+    )
+
+
+def _visible_window(stage: Stage) -> list[str]:
+    anchor = order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
+    if stage.source.own:
+        visible = [f"(s.__ord < {anchor} OR s.__ord = {anchor} AND s.__seq < coalesce(a.__seq, {LATEST}))"]
+    else:
+        visible = [f"s.__ord <= {anchor}"]
+    reach = stage.reach()
+    if reach is not None:
+        visible.append(f"s.__ord >= {anchor} - {reach}")
+    return visible
+
+
+def _visible_lookup(plan: FeaturePlan, lookup: Lookup) -> list[str]:
+    source = lookup.source
+    if plan.time is None or source.time is None or lookup.order != source.time:
+        return []  # the request form adds what the order does not say
+    anchor = order_sql(f"a.{quote(plan.time)}", "TIMESTAMP")
+    if source.own:
+        return [f"(s.__ord < {anchor} OR s.__ord = {anchor} AND s.__seq < coalesce(a.__seq, {LATEST}))"]
+    return [f"s.__ord <= {anchor}"]
+
+
+def bulk_lookup(
+    plan: FeaturePlan, lookup: Lookup, source: str, types: dict[str, str], anchors: str
+) -> str | None:
+    """Return the query of the anchors with a lookup's columns as one join, or None where no plain join says it."""
+    simple = plan.time is not None and not lookup.source.own and e.sources(lookup.source.where) <= {e.ROW}
+    by_time = lookup.source.time is not None and lookup.order == lookup.source.time
+    if not simple or not (by_time or lookup.source.time is None):
+        return None
+    values = ", ".join(
+        [
+            *(f"r.{quote(key.row)} AS __k{i}" for i, key in enumerate(lookup.keys)),
+            *(f"{plan_sql(value)} AS {lookup_name(lookup.name, name)}" for name, value in lookup.columns),
+        ]
+    )
+    keys = ", ".join(f"r.{quote(key.row)}" for key in lookup.keys)
+    where = f" WHERE {plan_sql(lookup.source.where)}" if lookup.source.where is not None else ""
+    on = " AND ".join(f"r.__k{i} = {plan_sql(key.anchor)}" for i, key in enumerate(lookup.keys))
+    found = ", ".join(f"r.{lookup_name(lookup.name, name)}" for name, _ in lookup.columns)
+    if by_time:
+        assert lookup.order is not None and plan.time is not None
+        time = quote(lookup.order)
+        newest = _newest(f"{values}, r.{time} AS __time", f"{source} r{where}", f"{keys}, r.{time}", "")
+        return (
+            f"SELECT a.*, {found} FROM {anchors} a ASOF LEFT JOIN ({newest}) r "
+            f"ON {on} AND a.{quote(plan.time)} >= r.__time"
+        )
+    order = f"r.{quote(lookup.order)} DESC NULLS LAST, " if lookup.order else ""
+    newest = _newest(values, f"{source} r{where}", keys, order)
+    return f"SELECT a.*, {found} FROM {anchors} a LEFT JOIN ({newest}) r ON {on}"
+
+
+def _newest(values: str, source: str, group: str, order: str) -> str:
+    """The newest row of each group: greatest ``order``, then latest arrival."""
+    rank = f"row_number() OVER (PARTITION BY {group} ORDER BY {order}r.__seq DESC)"
+    return f"SELECT {values} FROM {source} QUALIFY {rank} = 1"

@@ -1,0 +1,190 @@
+"""The window form: a stage for many anchor rows at once, as one pass of DuckDB window functions per partition key.
+
+Every frame becomes a ROWS frame with per-row offsets (``ROWS BETWEEN x PRECEDING AND y PRECEDING`` over columns), which
+is exact on ties and shares one sort between the windows of a stage. Two shapes:
+
+* *own*: history windows of stored anchors. The anchors are rows of the sorted source, so a row's frame ends at itself.
+* *merged*: other tables. Anchors are merged into the source's order to count what each of them sees, then stand behind
+  the rows of their partition and reach back with their offsets.
+"""
+
+from __future__ import annotations
+
+from workbench.plan.aggregates import window_call
+from workbench.plan.model import Window
+from workbench.plan.render import aggregate_name, plan_sql, quote
+from workbench.plan.request_form import LATEST, order_sql
+from workbench.plan.stages import Stage
+
+
+def can_lower(stage: Stage, anchors_stored: bool) -> bool:
+    """Whether the window form can say a stage.
+
+    It cannot where a row's part depends on the anchor (``FILTER (WHERE mcc = r.mcc)``), nor where the request row of a
+    history window is not a stored row.
+    """
+    return not stage.needs_anchor and (anchors_stored or not stage.history)
+
+
+def window_form(stage: Stage, source: str, source_columns: dict[str, str], anchors: str) -> str:
+    """Return the query of a stage: ``__anchor`` and one column per aggregate.
+
+    Parameters
+    ----------
+    stage
+        A stage for which :func:`can_lower` holds.
+    source
+        FROM text of the stage's table with ``__seq``.
+    source_columns
+        Types of the table's columns.
+    anchors
+        FROM text of the anchors: ``__anchor``, ``__seq`` and their columns.
+    """
+    if stage.history:
+        return _own(stage, source, source_columns, anchors)
+    return _merged(stage, source, source_columns, anchors)
+
+
+def _own(stage: Stage, source: str, types: dict[str, str], anchors: str) -> str:
+    keys = [f"__k{i}" for i in range(len(stage.keys))]
+    order = order_sql(f"r.{quote(stage.order)}", types[stage.order])
+    columns = [f"r.{quote(name)}" for name in stage.columns]
+    selected = ", ".join(
+        [
+            "r.__seq",
+            f"{order} AS __ord",
+            # A row without an order value sees nothing and is seen by nothing: it is a partition of its own.
+            f"CASE WHEN r.{quote(stage.order)} IS NULL THEN r.__seq END AS __alone",
+            *(f"r.{quote(key.row)} AS {name}" for key, name in zip(stage.keys, keys, strict=True)),
+            *columns,
+        ]
+    )
+    where = f" WHERE {plan_sql(stage.source.where)}" if stage.source.where is not None else ""
+    partition = f"PARTITION BY {', '.join([*keys, '__alone'])}"
+    counts = _counts(stage, partition, "true")
+    numbered = f"row_number() OVER ({partition} ORDER BY __ord, __seq) AS __q"
+    bounds = ", ".join(
+        bound
+        for window in stage.windows
+        for bound in _bounds(window, visible="__q", exclude=window.exclude_current_row)
+    )
+    over = f"{partition} ORDER BY __ord, __seq"
+    return (
+        f"WITH s AS (SELECT {selected} FROM {source} r{where}), "
+        f"n AS (SELECT *, {numbered}{counts} FROM s), "
+        f"b AS (SELECT *, {bounds} FROM n), "
+        f"v AS (SELECT __seq, {_values(stage, over)} FROM b r) "
+        f"SELECT a.__anchor, v.* EXCLUDE (__seq) FROM {anchors} a JOIN v ON v.__seq = a.__seq"
+    )
+
+
+def _merged(stage: Stage, source: str, types: dict[str, str], anchors: str) -> str:
+    keys = [f"__k{i}" for i in range(len(stage.keys))]
+    names = [quote(name) for name in stage.columns]
+    row_keys = [f"r.{quote(key.row)} AS {name}" for key, name in zip(stage.keys, keys, strict=True)]
+    anchor_keys = [
+        f"CAST({plan_sql(key.anchor)} AS {types[key.row]}) AS {name}"
+        for key, name in zip(stage.keys, keys, strict=True)
+    ]
+    row_order = order_sql(f"r.{quote(stage.order)}", types[stage.order])
+    anchor_order = order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
+    # Among equal orders an anchor stands behind the rows that it sees: all of another table, earlier seqs of its own.
+    tie = f"coalesce(a.__seq * 2, {LATEST})" if stage.source.own else str(LATEST)
+    conditions = [
+        f"r.{quote(stage.order)} IS NOT NULL",
+        *(f"r.{quote(k.row)} IS NOT NULL" for k in stage.keys),
+    ]
+    if stage.source.where is not None:
+        conditions.append(plan_sql(stage.source.where))
+    if stage.keys:
+        wanted = ", ".join(f"r.{quote(key.row)}" for key in stage.keys)
+        conditions.append(f"({wanted}) IN (SELECT ({', '.join(keys)}) FROM x)")
+    anchor_columns = ", ".join(["a.__anchor", f"{anchor_order} AS __ord", f"{tie} AS __tie", *anchor_keys])
+    row_columns = ", ".join(
+        [
+            "NULL AS __anchor",
+            f"{row_order} AS __ord",
+            "r.__seq * 2 + 1 AS __tie",
+            *row_keys,
+            *(f"r.{n}" for n in names),
+        ]
+    )
+    padded = ", ".join(["*", *(f"NULL AS {name}" for name in names)])
+    partition = f"PARTITION BY {', '.join(keys)} " if keys else ""
+    counts = _counts(stage, partition, "__anchor IS NULL")
+    visible = (
+        f"count(*) FILTER (WHERE __anchor IS NULL) OVER ({partition}ORDER BY __ord NULLS FIRST, __tie "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS __visible"
+    )
+    behind = f"{partition}ORDER BY __anchor NULLS FIRST, __ord, __tie"
+    bounds = ", ".join(
+        bound for window in stage.windows for bound in _bounds(window, visible="__visible", exclude=False)
+    )
+    return (
+        f"WITH x AS MATERIALIZED (SELECT {anchor_columns} FROM {anchors} a), "
+        f"u AS (SELECT {row_columns} FROM {source} r WHERE {' AND '.join(conditions)} "
+        f"UNION ALL SELECT {padded} FROM x), "
+        f"n AS (SELECT *, {visible}{counts} FROM u), "
+        f"q AS (SELECT *, row_number() OVER ({behind}) AS __q FROM n), "
+        f"b AS (SELECT *, {bounds} FROM q), "
+        f"v AS (SELECT __anchor, {_values(stage, behind)} FROM b r) "
+        "SELECT * FROM v WHERE __anchor IS NOT NULL"
+    )
+
+
+# -- frames as positions: rows of a partition are numbered 1.. in (order, seq)
+
+
+def _counts(stage: Stage, partition: str, is_row: str) -> str:
+    """Columns ``__older_<age>``: how many rows of the partition are at least that old, as seen from a row."""
+    ages = set()
+    for window in stage.windows:
+        if window.frame.unit == "range":
+            if window.frame.start is not None:
+                ages.add(window.frame.start + 1)
+            if window.frame.end > 0:
+                ages.add(window.frame.end)
+    return "".join(
+        f", count(*) FILTER (WHERE {is_row}) OVER ({partition} ORDER BY __ord NULLS FIRST "
+        f"RANGE BETWEEN UNBOUNDED PRECEDING AND {age} PRECEDING) AS __older_{age}"
+        for age in sorted(ages)
+    )
+
+
+def _bounds(window: Window, visible: str, exclude: bool) -> list[str]:
+    """Columns ``__from_w`` and ``__to_w``: offsets before the row's own position ``__q``.
+
+    ``visible`` is the position of the newest row that may be seen. An empty frame lies before the partition (DuckDB
+    counts wrongly in frames whose end is before their start).
+    """
+    frame = window.frame
+    if frame.unit == "rows":
+        # Position 0 of the numbering is the request row; where it is not in the window, stored rows count from 1.
+        newest = visible if window.history else f"{visible} + 1"
+        high = f"{newest} - {frame.end}"
+        low = f"{newest} - {frame.start}" if frame.start is not None else "1"
+        if not window.history:
+            high = f"least({high}, {visible})"
+    else:
+        high = f"__older_{frame.end}" if frame.end > 0 else visible
+        low = f"__older_{frame.start + 1} + 1" if frame.start is not None else "1"
+    if exclude:
+        high = f"least({high}, {visible} - 1)"
+    low = f"greatest({low}, 1)"
+    if window.maxsize is not None:
+        low = f"greatest({low}, ({high}) - {window.maxsize} + 1)"
+    empty = f"({low}) > ({high})"
+    return [
+        f"CASE WHEN {empty} THEN __q + 1 ELSE __q - ({low}) END AS __from_{window.name}",
+        f"CASE WHEN {empty} THEN __q + 1 ELSE __q - ({high}) END AS __to_{window.name}",
+    ]
+
+
+def _values(stage: Stage, over: str) -> str:
+    values = []
+    for aggregate in stage.aggregates:
+        frame = (
+            f"{over} ROWS BETWEEN __from_{aggregate.window} PRECEDING AND __to_{aggregate.window} PRECEDING"
+        )
+        values.append(f"{window_call(aggregate, frame)} AS {aggregate_name(aggregate.name)}")
+    return ", ".join(values) or "NULL AS nothing"
