@@ -266,7 +266,7 @@ def demo(
     """Run the whole path on a year of flights: define, train, check, deploy, append, ask."""
     from workbench.demo import run
 
-    raise typer.Exit(run(keep=keep, as_json=as_json) or 0)
+    run(keep=keep, json=as_json)
 
 
 @app.command()

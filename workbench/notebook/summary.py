@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from workbench.errors import describe
-from workbench.notebook import html
+from workbench.notebook import html, show
 from workbench.notebook.profile import ColumnProfile, profile
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def summarise(view: View, rows: int = ROWS_SHOWN) -> Summary:
     """
     findings: tuple[str, ...] = ()
     try:
-        findings = tuple(html.finding(finding) for finding in view.lint())
+        findings = tuple(show.finding(found) for found in view.lint())
         if rows < 1:
             return Summary(view, findings=findings)
         sample = view.preview(max(rows, ROWS_PROFILED)).to_pyarrow()
