@@ -54,6 +54,9 @@ def train(rows: pd.DataFrame, columns: list[str]) -> LateModel:
 
 
 def _matrix(rows: pd.DataFrame, columns: list[str], categories: dict[str, list[str]]) -> pd.DataFrame:
-    encoded = {name: pd.Categorical(rows[name], categories=known) for name, known in categories.items()}
+    encoded = {
+        name: pd.Categorical(rows[name].where(rows[name].isin(known)), categories=known)
+        for name, known in categories.items()
+    }
     numbers = [name for name in columns if name not in encoded]
     return rows[numbers].astype("float64").assign(**encoded)[columns]
