@@ -4,17 +4,12 @@ import io
 import json
 import subprocess
 import sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
-from types import SimpleNamespace
-from typing import Any
 
 import pandas as pd
 import pytest
 
 from workbench.demo import story
-from workbench.demo.client import Client
 from workbench.demo.steps import Steps
 from workbench.errors import WorkbenchError
 
@@ -69,26 +64,3 @@ def test_a_model_learns_from_the_past_and_is_measured_on_what_came_later() -> No
     assert told.auc > 0.99 > 0.6 > blind.auc
     assert told.risk({"carrier": "AA", "origin": "EWR", "signal": 6}) > 0.9
     assert told.risk({"carrier": "new here", "origin": "EWR", "signal": 0}) < 0.1
-
-
-class _Refusing(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = json.dumps({"title": "no", "detail": "the key is unknown"}).encode()
-        self.send_response(401)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-def test_a_refusal_shows_the_reason() -> None:
-    server = HTTPServer(("127.0.0.1", 0), _Refusing)
-    Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/v1/features/late_risk"
-    with pytest.raises(WorkbenchError, match="answered 401: the key is unknown"):
-        Client(SimpleNamespace(url=url, api_key="wrong")).features({})  # type: ignore[arg-type]
-    server.shutdown()
-    server.server_close()

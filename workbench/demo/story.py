@@ -7,15 +7,15 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from importlib import resources
 from json import dumps
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.demo.client import Client
 from workbench.demo.steps import Steps
+from workbench.deployment.client import Client
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -113,7 +113,6 @@ def run(path: str | PathLike[str] | None = None, *, keep: bool = False, json: bo
 def _run(path: Path, *, keep: bool, steps: Steps, cleanup: ExitStack) -> dict[str, Any]:
     import workbench as wb
     from workbench.demo import flights
-    from workbench.deployment import stop_server
 
     with steps("create a project") as step:
         project = wb.open(path)
@@ -140,15 +139,15 @@ def _run(path: Path, *, keep: bool, steps: Steps, cleanup: ExitStack) -> dict[st
     with steps("deploy") as step:
         deployment = view.deploy()
         if not keep:
-            cleanup.callback(stop_server, path)
+            cleanup.callback(deployment.stop)
         step.tell(deployment.url)
+    steps.say(f"\n{deployment.curl()}\n")
     served = _serve(deployment, model, flights.requests(data, REQUESTS_TO_TIME), steps)
     with steps("leave it running" if keep else "stop the server") as step:
         if not keep:
-            stop_server(path)
+            deployment.stop()
         stop = f"stop it with: workbench stop --project {path}"
         step.tell(stop if keep else "keep it with: workbench demo --keep")
-    steps.say(_how_to_call(path, deployment))
     return {
         "rows": len(rows),
         "features": len(names),
@@ -180,19 +179,20 @@ def _serve(
     deployment: Deployment, model: LateModel, recent: list[dict[str, Any]], steps: Steps
 ) -> dict[str, Any]:
     """Ask, append what happened meanwhile, ask again; all over HTTP, as any program would."""
-    with closing(Client(deployment)) as client:
-        with steps("ask the endpoint") as step:
-            before = client.features(NEXT_FLIGHT)
-            p50 = _p50(client, recent)
-            step.tell(f"{_risk(model, before)}; {p50:.2f} ms per request (p50 of {len(recent)})")
-        with steps("append a row over HTTP") as step:
-            delay = 95 + (before["tail_delay"] or 0)
-            client.append("arrivals", {**EARLIER_ARRIVAL, "dep_delay": delay + 4, "arr_delay": delay})
-            step.tell(f"the plane's earlier flight landed {delay} minutes late")
-        with steps("ask again") as step:
-            after = client.features(NEXT_FLIGHT)
-            changed = [name for name, value in after.items() if value != before[name]]
-            step.tell(f"{_risk(model, after)}; {len(changed)} features changed")
+    http = Client(deployment.path)
+    with steps("ask the endpoint") as step:
+        before = _features(http, NEXT_FLIGHT)
+        p50 = _p50(http, recent)
+        step.tell(f"{_risk(model, before)}; {p50:.2f} ms per request (p50 of {len(recent)})")
+    with steps("append a row over HTTP") as step:
+        delay = 95 + (before["tail_delay"] or 0)
+        landed = {**EARLIER_ARRIVAL, "dep_delay": delay + 4, "arr_delay": delay}
+        http.call("POST", ("v1", "tables", "arrivals", "rows"), landed)
+        step.tell(f"the plane's earlier flight landed {delay} minutes late")
+    with steps("ask again") as step:
+        after = _features(http, NEXT_FLIGHT)
+        changed = [name for name, value in after.items() if value != before[name]]
+        step.tell(f"{_risk(model, after)}; {len(changed)} features changed")
     return {
         "request_ms_p50": round(p50, 3),
         "changed": changed,
@@ -201,28 +201,21 @@ def _serve(
     }
 
 
+def _features(http: Client, row: dict[str, Any]) -> dict[str, Any]:
+    return http.call("POST", ("v1", "features", VIEW), row)["features"]
+
+
 def _risk(model: LateModel, features: dict[str, Any]) -> str:
     return f"{NEXT_FLIGHT['origin']}-{NEXT_FLIGHT['dest']} late with probability {model.risk(features):.2f}"
 
 
-def _p50(client: Client, rows: list[dict[str, Any]]) -> float:
+def _p50(http: Client, rows: list[dict[str, Any]]) -> float:
     times = []
     for row in rows:
         begun = time.perf_counter()
-        client.features(row)
+        _features(http, row)
         times.append(time.perf_counter() - begun)
     return statistics.median(times) * 1000
-
-
-def _how_to_call(path: Path, deployment: Deployment) -> str:
-    return f"""
-How a program calls it:
-
-  export WORKBENCH_API_KEY=$(cat {path / "api_key"})
-  curl {deployment.url} \\
-    -H "X-API-Key: $WORKBENCH_API_KEY" -H "Content-Type: application/json" \\
-    -d '{dumps(NEXT_FLIGHT)}'
-"""
 
 
 def _need(*modules: str) -> None:
