@@ -98,10 +98,11 @@ def run(path: str | PathLike[str] | None = None, *, keep: bool = False, json: bo
     begun = time.perf_counter()
     steps = Steps(STEPS, sys.stderr if json else sys.stdout)
     with ExitStack() as cleanup:
-        if path is None:
-            temporary = tempfile.TemporaryDirectory(prefix="workbench-demo-")
-            path = KEPT_IN if keep else cleanup.enter_context(temporary)
-        outcome = _run(Path(path), keep=keep, steps=steps, cleanup=cleanup)
+        if path is None and not keep:
+            path = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="workbench-"))
+        outcome = _run(
+            Path(path or KEPT_IN), keep=keep, steps=steps, server=cleanup.enter_context(ExitStack())
+        )
     outcome["seconds"] = round(time.perf_counter() - begun, 1)
     if json:
         print(dumps(outcome))
@@ -110,7 +111,7 @@ def run(path: str | PathLike[str] | None = None, *, keep: bool = False, json: bo
     return outcome
 
 
-def _run(path: Path, *, keep: bool, steps: Steps, cleanup: ExitStack) -> dict[str, Any]:
+def _run(path: Path, *, keep: bool, steps: Steps, server: ExitStack) -> dict[str, Any]:
     import workbench as wb
     from workbench.demo import flights
 
@@ -138,16 +139,19 @@ def _run(path: Path, *, keep: bool, steps: Steps, cleanup: ExitStack) -> dict[st
         step.tell(f"{report.compared:,} values compared, {report.different:,} different")
     with steps("deploy") as step:
         deployment = view.deploy()
-        if not keep:
-            cleanup.callback(deployment.stop)
+        server.callback(deployment.stop)
         step.tell(deployment.url)
     steps.say(f"\n{deployment.curl()}\n")
     served = _serve(deployment, model, flights.requests(data, REQUESTS_TO_TIME), steps)
-    with steps("leave it running" if keep else "stop the server") as step:
-        if not keep:
-            deployment.stop()
-        stop = f"stop it with: workbench stop --project {path}"
-        step.tell(stop if keep else "keep it with: workbench demo --keep")
+    with steps("leave the server running" if keep else "stop the server") as step:
+        if keep:
+            server.pop_all()
+        server.close()
+        step.tell(
+            f"stop it with: workbench stop --project {path}"
+            if keep
+            else "keep it with: workbench demo --keep"
+        )
     return {
         "rows": len(rows),
         "features": len(names),
