@@ -1,0 +1,127 @@
+"""Which processes serve a project, and which generation of the catalog each of them serves."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import Unavailable
+
+if TYPE_CHECKING:
+    from workbench.storage import Storage
+
+SCHEMA = """
+CREATE TABLE workers (
+    pid INTEGER PRIMARY KEY,
+    generation INTEGER NOT NULL,
+    heartbeat REAL NOT NULL,
+    error TEXT
+);
+"""
+LOST_SECONDS = 15.0
+POLL_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that serves the project; ``error`` says which deployments it could not load."""
+
+    pid: int
+    generation: int
+    heartbeat: float
+    error: str | None
+
+
+def beat(storage: Storage, pid: int, generation: int, error: str | None) -> None:
+    """Say that the worker ``pid`` is alive and serves ``generation``."""
+    storage.ensure_schema("workers", SCHEMA)
+    with storage.transaction() as connection:
+        connection.execute(
+            "INSERT INTO workers VALUES (?, ?, ?, ?) ON CONFLICT (pid) DO UPDATE SET"
+            " generation = excluded.generation, heartbeat = excluded.heartbeat, error = excluded.error",
+            (pid, generation, time.time(), error),
+        )
+
+
+def leave(storage: Storage, pid: int) -> None:
+    """Take a worker off the list."""
+    storage.ensure_schema("workers", SCHEMA)
+    with storage.transaction() as connection:
+        connection.execute("DELETE FROM workers WHERE pid = ?", (pid,))
+
+
+def live_workers(storage: Storage) -> list[Worker]:
+    """Return the workers that are alive: the process runs and has said so lately."""
+    storage.ensure_schema("workers", SCHEMA)
+    rows = storage.query("SELECT pid, generation, heartbeat, error FROM workers ORDER BY pid")
+    found = [Worker(*row) for row in rows]
+    oldest = time.time() - LOST_SECONDS
+    return [worker for worker in found if worker.heartbeat > oldest and is_running(worker.pid)]
+
+
+def wait_for_generation(path: str | os.PathLike[str], generation: int, timeout: float = 60.0) -> None:
+    """Return when all live workers serve at least ``generation`` of the catalog; at once when there is none.
+
+    Parameters
+    ----------
+    path
+        The project's folder.
+    generation
+        What :func:`workbench.catalog.deployments.generation` returned after the change.
+    timeout
+        Seconds to wait.
+
+    Raises
+    ------
+    Unavailable
+        A worker could not load a deployment, or does not get there in time.
+    """
+    from workbench.storage import Storage
+
+    storage = Storage.open(path)
+    deadline = time.monotonic() + timeout
+    while True:
+        workers = live_workers(storage)
+        behind = [worker for worker in workers if worker.generation < generation]
+        if not behind:
+            broken = sorted({worker.error for worker in workers if worker.error})
+            if broken:
+                raise Unavailable(
+                    "; ".join(broken), hint="the version before is served until this is repaired"
+                )
+            return
+        if time.monotonic() > deadline:
+            pids = ", ".join(str(worker.pid) for worker in behind)
+            raise Unavailable(
+                f"the server (process {pids}) does not serve generation {generation} after {timeout:g} s",
+                hint=f"its log may say why: {Path(path) / 'server.log'}",
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and is not just waiting for its parent to take notice of its end."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return not _is_finished_child(pid)
+    return state not in ("Z", "X")
+
+
+def _is_finished_child(pid: int) -> bool:
+    """Where there is no /proc: whether it is a child of ours that ended."""
+    if not hasattr(os, "waitid"):
+        return False
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False

@@ -1,0 +1,192 @@
+"""The application: FastAPI declares the routes, the gateway stands in front."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+import workbench
+from workbench.serving import openapi
+from workbench.serving.call import Call, Reply, settle
+from workbench.serving.features import Features
+from workbench.serving.gateway import CALL, Gateway
+from workbench.serving.health import Health
+from workbench.serving.metrics import Metrics
+from workbench.serving.problems import Problem, from_status
+from workbench.serving.settings import Settings
+from workbench.serving.state import ServingState
+from workbench.serving.tables import TableRows
+from workbench.serving.views import Views
+from workbench.storage import Storage
+
+Endpoint = Callable[..., Awaitable[Response]]
+
+
+def create_app(
+    path: str | os.PathLike[str],
+    settings: Settings | None = None,
+    *,
+    hot: bool = True,
+    background: Sequence[Callable[[], Awaitable[None]]] = (),
+) -> Gateway:
+    """Return the ASGI application of a project.
+
+    Parameters
+    ----------
+    path
+        The project's folder.
+    settings
+        Limits; from the environment by default.
+    hot
+        Whether the gateway dispatches the hot routes; with False FastAPI does, with the same answers.
+    background
+        Coroutine functions that run as long as the application does.
+    """
+    settings = settings or Settings.from_environment()
+    storage = Storage.open(path)
+    state = ServingState(storage, settings.threads)
+    metrics = Metrics()
+    features, rows = Features(state, settings), TableRows(state, settings)
+    app = _declare(state, features, rows, Views(state, metrics), Health(state, metrics), background)
+    return Gateway(
+        app, state, metrics, settings, features=features if hot else None, rows=rows if hot else None
+    )
+
+
+def _declare(
+    state: ServingState,
+    features: Features,
+    rows: TableRows,
+    views: Views,
+    health: Health,
+    background: Sequence[Callable[[], Awaitable[None]]],
+) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await state.start()
+        tasks = [asyncio.ensure_future(work()) for work in background]
+        yield
+        for task in tasks:
+            task.cancel()
+        await state.stop()
+
+    app = FastAPI(
+        title="feature workbench",
+        version=workbench.__version__,
+        description=openapi.DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_exception_handler(HTTPException, _refused_by_router)
+    app.add_exception_handler(Exception, _failed)
+
+    @app.post(
+        "/v1/features/{view}",
+        tags=["features"],
+        summary="Features of one row or of several",
+        responses=_FAILS,
+    )
+    async def post_features(request: Request, view: str) -> Response:
+        return await _respond(request, "features", features, view)
+
+    @app.post(
+        "/v1/tables/{table}/rows", tags=["tables"], summary="Append rows, all or nothing", responses=_FAILS
+    )
+    async def post_rows(request: Request, table: str) -> Response:
+        return await _respond(request, "rows", rows, table)
+
+    @app.get("/v1/views", tags=["views"], summary="Deployed views", responses=_FAILS)
+    async def get_views(request: Request) -> Response:
+        return await _respond(request, "views", views.list)
+
+    @app.get("/v1/views/{view}", tags=["views"], summary="Schema, version, query and plan", responses=_FAILS)
+    async def get_view(request: Request, view: str) -> Response:
+        return await _respond(request, "view", views.describe, view)
+
+    @app.post(
+        "/v1/views/{view}/rollback", tags=["views"], summary="Back to the version before", responses=_FAILS
+    )
+    async def post_rollback(request: Request, view: str) -> Response:
+        return await _respond(request, "rollback", views.rollback, view)
+
+    @app.get("/healthz", tags=["health"], summary="Alive, and which project")
+    async def get_healthz(request: Request) -> Response:
+        return await _respond(request, "healthz", health.alive)
+
+    @app.get("/readyz", tags=["health"], summary="Ready: everything deployed is served")
+    async def get_readyz(request: Request) -> Response:
+        return await _respond(request, "readyz", health.ready)
+
+    @app.get("/metrics", tags=["health"], summary="Prometheus metrics")
+    async def get_metrics(request: Request) -> Response:
+        return await _respond(request, "metrics", health.numbers)
+
+    _declare_docs(app, state)
+    return app
+
+
+_FAILS: dict[int | str, dict[str, Any]] = {
+    int(status): value for status, value in openapi.problems(401, 403, 404, 422).items()
+}
+
+
+def _declare_docs(app: FastAPI, state: ServingState) -> None:
+    @app.get("/openapi.json", include_in_schema=False)
+    async def get_openapi(request: Request) -> Response:
+        async def handler(_: Call) -> Reply:
+            views = [endpoint.current for _, endpoint in sorted(state.snapshot.endpoints.items())]
+            tables = await state.run(state.storage.tables)
+            document = openapi.document(app.openapi(), views, tables)
+            prefix = request.scope.get("root_path", "")
+            return Reply.json(document | {"servers": [{"url": prefix}]} if prefix else document)
+
+        return await _respond(request, "openapi", handler)
+
+    @app.get("/docs", include_in_schema=False)
+    async def get_docs(request: Request) -> HTMLResponse:
+        prefix = request.scope.get("root_path", "")
+        return get_swagger_ui_html(openapi_url=f"{prefix}/openapi.json", title="feature workbench")
+
+    @app.get("/", include_in_schema=False)
+    async def get_root(request: Request) -> RedirectResponse:
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
+
+
+async def _respond(
+    request: Request, route: str, handler: Callable[..., Awaitable[Reply]], *args: str
+) -> Response:
+    call: Call = request.scope[CALL]
+    call.route = route
+    reply = await settle(handler, call, *args)
+    return _response(reply)
+
+
+def _response(reply: Reply) -> Response:
+    response = Response(reply.body, reply.status, media_type=reply.content_type.decode())
+    for name, value in reply.headers:
+        response.headers[name.decode()] = value.decode("latin-1")
+    return response
+
+
+async def _refused_by_router(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    call: Call = request.scope[CALL]
+    allow = (error.headers or {}).get("Allow")
+    return _response(Reply.of(from_status(error.status_code, call.method, call.path, allow), call.request_id))
+
+
+async def _failed(request: Request, _: Exception) -> Response:
+    call: Call = request.scope[CALL]
+    detail = f"the server failed to answer; its log has the cause under request id {call.request_id}"
+    return _response(Reply.of(Problem(500, "internal", detail), call.request_id))

@@ -1,0 +1,288 @@
+"""``POST /v1/features/{view}``: features of one row or of many; with ``append=true`` the rows are stored then."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import Conflict, RowError, did_you_mean
+from workbench.serving.bodies import JSON_TYPE, body_type, json_rows
+from workbench.serving.call import Call, Reply, invalid_parameter
+from workbench.serving.problems import FieldError, Problem, sentence
+from workbench.serving.replies import Replies, key_reused
+from workbench.serving.settings import Settings
+from workbench.serving.state import ServedView, ServingState
+from workbench.storage.tables import FUTURE_TOLERANCE_SECONDS
+from workbench.values import coerce, wire
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from workbench.online import Answer
+    from workbench.storage import Receipt, Storage
+
+Row = dict[str, Any] | FieldError
+PARAMETERS = frozenset({"version", "append", "as_of"})
+
+
+@dataclass(frozen=True)
+class Options:
+    """The query parameters of a request."""
+
+    version: int | None = None
+    append: bool = False
+    as_of: datetime | None = None
+
+
+@dataclass
+class Outcome:
+    """One answer a row, in wire form, and where the rows were stored."""
+
+    answers: list[dict[str, Any]]
+    appended: dict[str, int | None] | None = None
+    replayed: bool = False
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Append:
+    """What a request with ``append=true`` needs besides its rows: where answers are kept, and under which token."""
+
+    replies: Replies
+    token: str | None
+    body_hash: str
+
+    def earlier(self, served: ServedView) -> Outcome | None:
+        """Return what was answered under the token before."""
+        kept = self.replies.find(served.view, self.token, self.body_hash) if self.token else None
+        return Outcome(kept["answers"], replayed=True) if kept else None
+
+    def keep(self, served: ServedView, outcome: Outcome) -> Outcome:
+        """Keep the answers under the token; return those that count, which a quicker repetition may have kept."""
+        if self.token is None:
+            return outcome
+        return Outcome(
+            self.replies.keep(served.view, self.token, self.body_hash, {"answers": outcome.answers})[
+                "answers"
+            ]
+        )
+
+
+class Features:
+    """The route's handler."""
+
+    def __init__(self, state: ServingState, settings: Settings) -> None:
+        self._state = state
+        self._settings = settings
+        self._replies: Replies | None = None
+
+    async def __call__(self, call: Call, view: str) -> Reply:
+        """Answer one request."""
+        call.require("read")
+        options = read_options(call.query(PARAMETERS))
+        if options.append:
+            call.require("write")
+        self._state.served(view, options.version)
+        call.target = view
+        token = call.idempotency_key()
+        kind = body_type(call.header(b"content-type"), (JSON_TYPE,))
+        body = await call.body(self._settings.max_request_bytes)
+        rows, single = json_rows(body) if kind == JSON_TYPE else ([], False)
+        self._check_count(rows)
+        with self._state.lease(view, options.version) as served:
+            rows = [named_row(served, row) for row in rows]
+            call.version, call.rows = str(served.version), len(rows)
+            if options.append:
+                append = Append(self._kept(), self._token(call, token), _hash(call, body))
+                outcome = await self._state.run(
+                    ask_then_append, self._state.storage, served, rows, options, append, single
+                )
+            else:
+                outcome = await self._state.run(ask, served, rows, options, single)
+        return self._reply(call, served, outcome, single)
+
+    def _check_count(self, rows: list[Any]) -> None:
+        if len(rows) > self._settings.max_request_rows:
+            limit = f"{self._settings.max_request_rows:,}"
+            raise Problem(
+                413, "too-large", f"{len(rows):,} rows in one request, at most {limit} are answered at once"
+            )
+
+    def _kept(self) -> Replies:
+        if self._replies is None:
+            self._replies = Replies(self._state.storage)
+        return self._replies
+
+    @staticmethod
+    def _token(call: Call, token: str | None) -> str | None:
+        return f"{call.key.id}:ask:{token}" if token and call.key else None
+
+    @staticmethod
+    def _reply(call: Call, served: ServedView, outcome: Outcome, single: bool) -> Reply:
+        head: dict[str, Any] = {"view": served.view, "version": served.version, "request_id": call.request_id}
+        if single:
+            answer = outcome.answers[0]
+            if "error" in answer:
+                raise _refusal(answer["error"])
+            head |= answer
+        else:
+            head |= {"answers": outcome.answers, "failed": outcome.failed}
+        if outcome.appended:
+            head["appended"] = outcome.appended
+        reply = Reply.json(head)
+        if outcome.replayed:
+            reply.headers.append((b"idempotency-replayed", b"true"))
+        return reply
+
+
+def read_options(query: Mapping[str, str]) -> Options:
+    """Read the query parameters; a wrong value is a 422 that names the parameter."""
+    version = query.get("version")
+    if version is not None and not (version.isascii() and version.isdigit()):
+        raise invalid_parameter("version", f"version must be a whole number, not {version!r}")
+    append = query.get("append", "false").lower()
+    if append not in ("true", "false", "1", "0"):
+        raise invalid_parameter("append", f"append must be true or false, not {query['append']!r}")
+    as_of = None
+    if "as_of" in query:
+        try:
+            as_of = wire.decode(query["as_of"], "TIMESTAMP")
+        except RowError as error:
+            raise invalid_parameter("as_of", sentence(error)) from None
+    return Options(int(version) if version else None, append in ("true", "1"), as_of)
+
+
+def ask(served: ServedView, rows: list[Row], options: Options, single: bool) -> Outcome:
+    """Answer rows (on a thread): one ``{features}`` or ``{error}`` each."""
+    answers: list[dict[str, Any]] = [{}] * len(rows)
+    asked: list[dict[str, Any]] = []
+    places: list[int] = []
+    for place, row in enumerate(rows):
+        if isinstance(row, FieldError):
+            answers[place] = _error(row, None if single else place)
+        else:
+            asked.append(_used_columns(served, row))
+            places.append(place)
+    if asked:
+        as_of = [options.as_of] * len(asked) if options.as_of else None
+        for place, answer in zip(places, served.engine.request(asked, as_of=as_of), strict=True):
+            answers[place] = _wire_answer(served, answer, None if single else place)
+    return Outcome(answers, failed=sum("error" in answer for answer in answers))
+
+
+def ask_then_append(
+    storage: Storage, served: ServedView, rows: list[Row], options: Options, append: Append, single: bool
+) -> Outcome:
+    """Answer rows, then store them all (on a thread); when one cannot be answered none is stored."""
+    outcome = append.earlier(served)
+    if outcome is None:
+        outcome = ask(served, rows, options, single)
+        if outcome.failed:
+            raise _nothing_appended(outcome)
+        _stored_rows(served, rows, outcome, single)  # what the table refuses must not leave an answer behind
+        outcome = append.keep(served, outcome)
+    try:
+        receipt: Receipt = storage.append(
+            served.plan.table,
+            _stored_rows(served, rows, outcome, single),
+            token=append.token,
+            body_hash=append.body_hash if append.token else None,
+        )
+    except Conflict:
+        raise key_reused() from None
+    outcome.appended = {"first_seq": receipt.first_seq, "last_seq": receipt.last_seq}
+    outcome.replayed |= receipt.replayed
+    return outcome
+
+
+def named_row(served: ServedView, row: Any) -> Row:
+    """Return a row under the names of the table's columns (case does not matter), or what is wrong with its names."""
+    if not isinstance(row, dict):
+        return FieldError(f"a row is a JSON object, not {row!r:.60}")
+    if not row.keys() <= served.columns.keys():
+        renamed = _renamed(served, row)
+        if isinstance(renamed, FieldError):
+            return renamed
+        row = renamed
+    if not served.needed <= row.keys():
+        missing = sorted(served.needed - row.keys())
+        listed = ", ".join(repr(name) for name in missing)
+        return FieldError(f"missing field {listed}, which the view uses; null is a value", missing[0])
+    return row
+
+
+def _renamed(served: ServedView, row: dict[str, Any]) -> Row:
+    known = {name.casefold(): name for name in served.columns}
+    found: dict[str, Any] = {}
+    for given, value in row.items():
+        name = known.get(given.casefold())
+        if name is None:
+            hint = did_you_mean(given, served.columns) or f"its columns are: {', '.join(served.columns)}"
+            return FieldError(
+                f"unknown field {given!r}: table {served.plan.table!r} has no such column; {hint}", given
+            )
+        if name in found:
+            return FieldError(f"the field {name!r} is given twice, in different case", given)
+        found[name] = value
+    return found
+
+
+def _stored_rows(served: ServedView, rows: list[Row], outcome: Outcome, single: bool) -> pa.Table:
+    """Return the rows as the table stores them, at the time at which they were answered."""
+    time = served.plan.time
+    full = [
+        row if time is None else {**row, time: answer["as_of"]}
+        for row, answer in zip(rows, outcome.answers, strict=True)
+        if isinstance(row, dict)
+    ]
+    try:
+        return coerce.to_table(dict(served.columns), full)
+    except RowError as error:
+        wrong = FieldError(sentence(error), error.field, None if single else error.row)
+        raise Problem(422, "invalid-rows", f"{wrong.reason}; nothing was appended", [wrong]) from None
+
+
+def _used_columns(served: ServedView, row: dict[str, Any]) -> dict[str, Any]:
+    used = served.plan.request_columns
+    if row.keys() <= used.keys():
+        return row
+    return {name: value for name, value in row.items() if name in used or name == served.plan.time}
+
+
+def _wire_answer(served: ServedView, answer: Answer, place: int | None) -> dict[str, Any]:
+    if answer.error is not None:
+        return _error(FieldError(sentence(answer.error), answer.error.field), place)
+    if answer.as_of > _now() + timedelta(seconds=FUTURE_TOLERANCE_SECONDS):
+        shown = wire.encode(answer.as_of, "TIMESTAMP")
+        reason = f"the time {shown} is more than {FUTURE_TOLERANCE_SECONDS} s ahead of the server's clock"
+        return _error(FieldError(reason, served.plan.time), place)
+    found: dict[str, Any] = {"as_of": wire.encode(answer.as_of, "TIMESTAMP"), "last_seq": answer.last_seq}
+    found["features"] = None if answer.features is None else served.encode(answer.features)
+    if answer.reason:
+        found["reason"] = answer.reason
+    return found
+
+
+def _error(wrong: FieldError, place: int | None) -> dict[str, Any]:
+    return {"error": FieldError(wrong.reason, wrong.field, place).to_dict()}
+
+
+def _refusal(error: dict[str, Any]) -> Problem:
+    return Problem(422, "invalid-rows", error["reason"], [FieldError(**error)])
+
+
+def _nothing_appended(outcome: Outcome) -> Problem:
+    wrong = [FieldError(**answer["error"]) for answer in outcome.answers if "error" in answer]
+    shown = "" if wrong[0].row is None else f"row {wrong[0].row}: "
+    return Problem(422, "invalid-rows", f"{shown}{wrong[0].reason}; nothing was appended", wrong)
+
+
+def _hash(call: Call, body: bytes) -> str:
+    return hashlib.sha256(call.scope["query_string"] + b"\n" + body).hexdigest()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
