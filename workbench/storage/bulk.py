@@ -1,0 +1,146 @@
+"""Bulk loads: rows of any number become one lake file and one commit."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from workbench.errors import NotFound
+from workbench.storage.database import Database
+from workbench.storage.files import Files
+from workbench.storage.index import Indexes, paths_of
+from workbench.storage.lake import PartWriter
+from workbench.storage.log import Append, find_token, note_position, note_token
+from workbench.storage.manifest import (
+    bump_version,
+    insert_part,
+    insert_segment_files,
+    read_manifest,
+    reserve_seq,
+)
+from workbench.storage.model import ColumnFile, Part, Receipt, StoredIndex, StoredTable
+from workbench.storage.tables import check_times, insert_table, matching_schema
+
+Extra = Callable[[sqlite3.Connection], None]
+
+
+class BulkLoader:
+    """Loads rows past the log.
+
+    The file is written with relative seq before anything is reserved; then, under the table's lock, the segments of the
+    table's indexes are built from it, and one commit gives the file its place in the order.
+    """
+
+    def __init__(self, database: Database, files: Files, indexes: Indexes) -> None:
+        self._database = database
+        self._files = files
+        self._indexes = indexes
+
+    def load(
+        self,
+        table: StoredTable,
+        reader: pa.RecordBatchReader,
+        *,
+        token: str | None = None,
+        body_hash: str | None = None,
+        source_position: str | None = None,
+        progress: Callable[[int], None] | None = None,
+        tx_extra: Extra | None = None,
+    ) -> Receipt:
+        """Load all rows of a reader; see :meth:`Storage.bulk_load`."""
+        part, digest = self._write(table, reader, progress, hashed=token is not None and body_hash is None)
+        append = Append(table, b"", part.rows, None, token, body_hash or digest, source_position)
+        if table.id == 0:
+            return self._commit(append, part, [], tx_extra)
+        try:
+            lock = self._files.lock(f"table-{table.id}")
+            lock.acquire()
+        except BaseException:
+            self._files.discard(part.path)
+            raise
+        try:
+            with self._database.reading() as connection:
+                found = read_manifest(connection).indexes.values()
+            indexes = [index for index in found if index.table_id == table.id] if part.rows else []
+            return self._commit(append, part, indexes, tx_extra)
+        finally:
+            lock.release()
+
+    def _write(
+        self,
+        table: StoredTable,
+        reader: pa.RecordBatchReader,
+        progress: Callable[[int], None] | None,
+        *,
+        hashed: bool,
+    ) -> tuple[Part, str | None]:
+        names = matching_schema(table, reader.schema).names
+        digest = hashlib.sha256() if hashed else None
+        with PartWriter(self._files, table) as writer:
+            rows = 0
+            for batch in reader:
+                chunk = pa.Table.from_batches([batch]).select(names)
+                if table.time is not None and batch.num_rows:
+                    check_times(table, chunk.column(table.time).chunk(0), first_row=rows)
+                writer.write(chunk, np.arange(rows, rows + chunk.num_rows, dtype=np.int64))
+                if digest is not None:
+                    digest.update(batch.serialize())
+                rows += chunk.num_rows
+                if progress is not None:
+                    progress(rows)
+        return writer.part(), digest.hexdigest() if digest else None
+
+    def _commit(
+        self, append: Append, part: Part, indexes: list[StoredIndex], tx_extra: Extra | None
+    ) -> Receipt:
+        built: dict[int, list[ColumnFile]] = {}
+        try:
+            built = self._indexes.build_for(append.table, part, indexes)
+            with self._database.transaction() as connection:
+                if append.table.id == 0:
+                    append.table = insert_table(connection, append.table)
+                elif not _exists(connection, append.table):
+                    raise NotFound(f"table {append.table.name!r} was dropped")
+                replayed = find_token(connection, append)
+                if replayed is None:
+                    receipt = _store(connection, append, part, built)
+                    if tx_extra is not None:
+                        tx_extra(connection)
+        except BaseException:
+            self._files.discard(part.path, *paths_of(built))
+            raise
+        if replayed is not None or part.rows == 0:
+            self._files.discard(part.path, *paths_of(built))
+        return replayed or receipt
+
+
+def _exists(connection: sqlite3.Connection, table: StoredTable) -> bool:
+    return connection.execute("SELECT 1 FROM tables WHERE id = ?", (table.id,)).fetchone() is not None
+
+
+def _store(
+    connection: sqlite3.Connection, append: Append, part: Part, built: dict[int, list[ColumnFile]]
+) -> Receipt:
+    first = reserve_seq(connection, part.rows)
+    if part.rows:
+        bump_version(connection)
+        placed = replace(
+            part,
+            table_id=append.table.id,
+            base_seq=first,
+            min_seq=part.min_seq + first,
+            max_seq=part.max_seq + first,
+        )
+        part_id = insert_part(connection, placed)
+        for index_id, files in built.items():
+            insert_segment_files(connection, index_id, part_id, files)
+    receipt = Receipt(part.rows, first, first + part.rows - 1)
+    note_token(connection, append, receipt)
+    if append.source_position is not None:
+        note_position(connection, append.table.id, append.source_position)
+    return receipt

@@ -1,0 +1,136 @@
+"""The delta: the tail of a table's log in memory, as few contiguous runs, and where each key's rows are in it."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from workbench.storage.keys import KeyCodec, Physical, ord_values
+from workbench.storage.log import Record
+from workbench.storage.segments import with_null_ord
+
+
+class Run:
+    """Consecutive rows of the tail in one contiguous batch, in the order of seq."""
+
+    def __init__(self, batch: pa.RecordBatch, seqs: npt.NDArray[np.int64]) -> None:
+        self.batch = batch
+        self.seqs = seqs
+        self._orders: dict[str | None, pa.Array] = {}
+
+    def order(self, column: str | None) -> pa.Array:
+        """Return ``__ord`` of an index ordered by that column."""
+        found = self._orders.get(column)
+        if found is None:
+            if column is None:
+                found = pa.array(np.zeros(len(self.seqs), dtype=np.int64))
+            else:
+                found = with_null_ord(ord_values(self.batch.column(column)))
+            self._orders[column] = found
+        return found
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The tail of one table at one moment. ``generation`` changes when rows left it, so that positions moved."""
+
+    generation: int
+    runs: tuple[Run, ...] = ()
+    starts: tuple[int, ...] = field(default=(0,))
+
+    @property
+    def rows(self) -> int:
+        """How many rows the tail has."""
+        return self.starts[-1]
+
+    def extended(self, records: Sequence[Record]) -> Delta:
+        """Return the delta with later records added; runs stay few because neighbours of like size are merged."""
+        runs = [*self.runs, _run(records)]
+        while len(runs) > 1 and len(runs[-2].seqs) <= 2 * len(runs[-1].seqs):
+            last = runs.pop()
+            before = runs.pop()
+            runs.append(
+                Run(pa.concat_batches([before.batch, last.batch]), np.concatenate([before.seqs, last.seqs]))
+            )
+        return _delta(self.generation, runs)
+
+    def after(self, seq: int) -> Delta:
+        """Return the delta without the rows up to ``seq``, which are in the lake now."""
+        kept = []
+        for run in self.runs:
+            gone = int(run.seqs.searchsorted(seq, side="right"))
+            if gone < len(run.seqs):
+                kept.append(Run(run.batch.slice(gone), run.seqs[gone:]) if gone else run)
+        return _delta(self.generation + 1, kept)
+
+    def until(self, cut: int, schema: pa.Schema) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+        """Return the rows with ``seq <= cut`` and their seq."""
+        batches, seqs = [], [np.empty(0, dtype=np.int64)]
+        for run in self.runs:
+            count = int(run.seqs.searchsorted(cut, side="right"))
+            batches.append(run.batch.slice(0, count))
+            seqs.append(run.seqs[:count])
+        return pa.Table.from_batches(batches, schema), np.concatenate(seqs)
+
+
+def _delta(generation: int, runs: list[Run]) -> Delta:
+    return Delta(generation, tuple(runs), (0, *accumulate(len(run.seqs) for run in runs)))
+
+
+def _run(records: Sequence[Record]) -> Run:
+    if len(records) == 1:
+        return Run(records[0].batch, records[0].seqs())
+    batch = pa.concat_batches([record.batch for record in records])
+    return Run(batch, np.concatenate([record.seqs() for record in records]))
+
+
+class DeltaIndex:
+    """Where the rows of each key are in a delta; follows the delta as it grows. Not thread-safe: hold ``lock``."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.use([])
+
+    def use(self, codecs: Sequence[KeyCodec]) -> None:
+        """Start anew with these key columns."""
+        self._codecs = codecs
+        self._generation = -1
+        self._rows = 0
+        self._positions: dict[tuple[Physical, ...], array[int]] = {}
+
+    def follow(self, delta: Delta) -> None:
+        """Take in the rows that were added since the last call."""
+        if delta.generation != self._generation:
+            self._generation, self._rows, self._positions = delta.generation, 0, {}
+        if delta.rows == self._rows:
+            return
+        number = bisect_right(delta.starts, self._rows) - 1
+        for run, start in zip(delta.runs[number:], delta.starts[number:], strict=False):
+            begin = max(0, self._rows - start)
+            self._take_in(run.batch.slice(begin), first=start + begin)
+        self._rows = delta.rows
+
+    def _take_in(self, batch: pa.RecordBatch, *, first: int) -> None:
+        columns = [codec.physical(batch.column(codec.column)).to_pylist() for codec in self._codecs]
+        keys = zip(*columns, strict=True) if columns else [()] * batch.num_rows
+        known = self._positions
+        for position, key in enumerate(keys, first):
+            found = known.get(key)
+            if found is None:
+                known[key] = array("q", (position,))
+            else:
+                found.append(position)
+
+    def find(self, key: tuple[Physical, ...]) -> npt.NDArray[np.int64] | None:
+        """Return the positions of a key's rows, ascending; None when there are none."""
+        found = self._positions.get(key)
+        # A copy, because the array cannot grow while numpy looks into it.
+        return None if found is None else np.array(found, dtype=np.int64)

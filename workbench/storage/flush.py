@@ -1,0 +1,177 @@
+"""Moving the tail of the log into the lake, and keeping the number of parts small."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from workbench.errors import WorkbenchError
+from workbench.storage.database import Database
+from workbench.storage.files import Files
+from workbench.storage.index import Indexes, paths_of
+from workbench.storage.lake import PartWriter, merge_parts
+from workbench.storage.log import Record, expire_tokens, read_records
+from workbench.storage.manifest import (
+    TableEntry,
+    bump_version,
+    drop_part,
+    insert_part,
+    insert_segment_files,
+    read_manifest,
+)
+from workbench.storage.model import ColumnFile, Part, StoredIndex
+from workbench.values.types import arrow_schema
+
+MERGE_COUNT = 4
+MERGE_BASE_ROWS = 16_384
+MERGE_LIMIT_ROWS = 4_000_000
+IDLE_SECONDS = 20.0
+
+logger = logging.getLogger(__name__)
+
+
+class Flusher:
+    """Flushes tables; also in a background thread that ends when idle and starts again when needed."""
+
+    def __init__(self, database: Database, files: Files, indexes: Indexes) -> None:
+        self._database = database
+        self._files = files
+        self._indexes = indexes
+        self._condition = threading.Condition()
+        self._due: set[int] = set()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def flush(self, table_id: int) -> None:
+        """Move a table's log rows into one lake file and a segment per index, in one commit; then merge small parts."""
+        with self._files.lock(f"table-{table_id}"):
+            if self._flush_tail(table_id):
+                while self._merge(table_id):
+                    pass
+        with self._database.transaction() as connection:
+            expire_tokens(connection)
+        self._files.collect()
+
+    def soon(self, table_id: int) -> None:
+        """Have the background thread flush a table."""
+        with self._condition:
+            if self._closed:
+                return
+            self._due.add(table_id)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="workbench-flusher", daemon=True)
+                self._thread.start()
+            self._condition.notify()
+
+    def close(self) -> None:
+        """Let a running flush finish and start no other."""
+        with self._condition:
+            self._closed = True
+            self._due.clear()
+            thread = self._thread
+            self._condition.notify()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._due or self._closed, IDLE_SECONDS)
+                if not self._due:
+                    self._thread = None
+                    return
+                table_id = self._due.pop()
+            try:
+                self.flush(table_id)
+            except WorkbenchError as error:
+                logger.error("rows of table %s stay in the log for now: %s", table_id, error)
+            except Exception:
+                logger.exception("rows of table %s stay in the log for now", table_id)
+
+    def _flush_tail(self, table_id: int) -> bool:
+        with self._database.reading() as connection:
+            manifest = read_manifest(connection)
+            entry = manifest.tables.get(table_id)
+            if entry is None:
+                return False
+            records = read_records(connection, table_id, arrow_schema(entry.table.columns))
+        if not records:
+            return False
+        part = self._write(entry, records)
+        indexes = [index for index in manifest.indexes.values() if index.table_id == table_id]
+        self._publish(entry, part, indexes, replaced=(), flushed=records)
+        return True
+
+    def _write(self, entry: TableEntry, records: list[Record]) -> Part:
+        with PartWriter(self._files, entry.table) as writer:
+            for record in records:
+                writer.write(pa.Table.from_batches([record.batch]), record.seqs())
+        return writer.part()
+
+    def _merge(self, table_id: int) -> bool:
+        """Merge parts of one size class when there are enough of them; return whether that was so."""
+        with self._database.reading() as connection:
+            manifest = read_manifest(connection)
+        entry = manifest.tables.get(table_id)
+        chosen = mergeable(entry.parts) if entry else None
+        if entry is None or chosen is None:
+            return False
+        part = merge_parts(self._files, entry.table, chosen)
+        indexes = [index for index in manifest.indexes.values() if index.table_id == table_id]
+        self._publish(entry, part, indexes, replaced=chosen, flushed=())
+        return True
+
+    def _publish(
+        self,
+        entry: TableEntry,
+        part: Part,
+        indexes: list[StoredIndex],
+        *,
+        replaced: Iterable[Part],
+        flushed: Iterable[Record],
+    ) -> None:
+        built: dict[int, list[ColumnFile]] = {}
+        try:
+            built = self._indexes.build_for(entry.table, part, indexes)
+            with self._database.transaction() as connection:
+                if (
+                    connection.execute("SELECT 1 FROM tables WHERE id = ?", (entry.table.id,)).fetchone()
+                    is None
+                ):
+                    self._files.discard(part.path, *paths_of(built))
+                    return
+                version = bump_version(connection)
+                for old in replaced:
+                    drop_part(connection, version, old.id)
+                part_id = insert_part(connection, part)
+                for index_id, files in built.items():
+                    insert_segment_files(connection, index_id, part_id, files)
+                for record in flushed:
+                    connection.execute("DELETE FROM log WHERE first_seq = ?", (record.first_seq,))
+                connection.execute(
+                    "UPDATE tables SET flushed_seq = max(flushed_seq, ?),"
+                    " tail_rows = (SELECT coalesce(sum(rows), 0) FROM log WHERE table_id = tables.id),"
+                    " tail_bytes = (SELECT coalesce(sum(bytes), 0) FROM log WHERE table_id = tables.id),"
+                    " tail_records = (SELECT count(*) FROM log WHERE table_id = tables.id) WHERE id = ?",
+                    (max((int(record.seqs()[-1]) for record in flushed), default=0), entry.table.id),
+                )
+        except BaseException:
+            self._files.discard(part.path, *paths_of(built))
+            raise
+
+
+def mergeable(parts: Iterable[Part]) -> list[Part] | None:
+    """Return parts of one size class (a factor of four each) that are worth merging, None when there are too few."""
+    classes: dict[int, list[Part]] = {}
+    for part in parts:
+        number = 0
+        while part.rows > MERGE_BASE_ROWS * MERGE_COUNT**number:
+            number += 1
+        classes.setdefault(number, []).append(part)
+    for _, group in sorted(classes.items()):
+        if len(group) >= MERGE_COUNT and sum(part.rows for part in group) <= MERGE_LIMIT_ROWS:
+            return group
+    return None

@@ -1,0 +1,271 @@
+"""The life of an index: built as a draft or live, extended column by column, demoted, dropped, rebuilt."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from workbench.errors import NotFound, WorkbenchError, did_you_mean
+from workbench.storage.database import Database
+from workbench.storage.files import Files
+from workbench.storage.keys import ORDER_TYPES, KeyCodec
+from workbench.storage.manifest import (
+    TableEntry,
+    bump_version,
+    drop_index,
+    drop_segments,
+    insert_segment_files,
+    read_manifest,
+)
+from workbench.storage.model import (
+    ORD,
+    SEQ,
+    ColumnFile,
+    IndexInfo,
+    IndexSpec,
+    Part,
+    Segment,
+    StoredIndex,
+    StoredTable,
+)
+from workbench.storage.segments import KEYS, build_segment
+from workbench.storage.tables import no_such_table
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Files to build for one part: missing columns, or the whole segment."""
+
+    part: Part
+    columns: tuple[str, ...]
+    whole: bool
+
+
+class Indexes:
+    """Builds and changes the indexes of one project.
+
+    Whoever builds or drops segments of a table holds the table's lock, so that flushes and loads of that table wait
+    and every index always covers exactly the table's parts; rows still in the log are the delta's.
+    """
+
+    def __init__(self, database: Database, files: Files) -> None:
+        self._database = database
+        self._files = files
+
+    def ensure(
+        self, spec: IndexSpec, columns: Collection[str], *, live: bool, progress: Progress | None = None
+    ) -> None:
+        """Make an index exist, complete and with at least these columns.
+
+        Parameters
+        ----------
+        live
+            True: a deployment relies on it. False: a draft, unless it is live already.
+        progress
+            Called with the finished fraction between 0 and 1.
+
+        Raises
+        ------
+        NotFound
+            For an unknown table or column.
+        WorkbenchError
+            For columns that cannot be keys or an order.
+        StorageError
+            When the disk refuses.
+        """
+        entry, index = self._look(spec)
+        wanted = _check(spec, entry.table, columns)
+        if index is not None and self._satisfied(entry, index, wanted, live):
+            return
+        with self._files.lock(f"table-{entry.table.id}"):
+            entry, index = self._look(spec)
+            wanted = _check(spec, entry.table, {*columns, *(index.columns if index else ())})
+            if index is None or not self._satisfied(entry, index, wanted, live):
+                self._build(spec, entry, index, wanted, live, progress)
+
+    def drop_drafts(self, keep: Collection[IndexSpec] = ()) -> None:
+        """Drop every index that is not live, except those in ``keep``."""
+        for index in self.stored():
+            if not index.live and index.spec not in keep:
+                with self._files.lock(f"table-{index.table_id}"), self._database.transaction() as connection:
+                    drop_index(connection, bump_version(connection), index.id)
+        self._files.collect()
+
+    def demote(self, spec: IndexSpec) -> None:
+        """Make a live index a draft; NotFound when there is none."""
+        _, index = self._look(spec)
+        if index is None:
+            raise NotFound(f"there is no index {spec}")
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE indexes SET live = 0 WHERE id = ?", (index.id,))
+            bump_version(connection)
+
+    def stored(self) -> list[StoredIndex]:
+        """Return every index as the manifest has it."""
+        with self._database.reading() as connection:
+            return list(read_manifest(connection).indexes.values())
+
+    def infos(self) -> list[IndexInfo]:
+        """Return every index with its size."""
+        return [
+            IndexInfo(
+                index.spec,
+                index.columns,
+                index.live,
+                sum(segment.part.rows for segment in index.segments),
+                sum(file.bytes for segment in index.segments for file in segment.files.values()),
+            )
+            for index in self.stored()
+        ]
+
+    def report_lost(self, segment: Segment) -> None:
+        """Drop a segment whose files cannot be read, so that :meth:`ensure` builds it again from the lake."""
+        with self._database.transaction() as connection:
+            drop_segments(connection, bump_version(connection), "id = ?", segment.id)
+
+    def build_for(
+        self, table: StoredTable, part: Part, indexes: Iterable[StoredIndex]
+    ) -> dict[int, list[ColumnFile]]:
+        """Build the segments that a new part needs; return their files by index id. Hold the table's lock."""
+        built: dict[int, list[ColumnFile]] = {}
+        try:
+            for index in indexes:
+                built[index.id] = build_segment(
+                    self._files, table, index.spec, part.path, index.columns, whole=True
+                )
+        except BaseException:
+            self._files.discard(*paths_of(built))
+            raise
+        return built
+
+    def _look(self, spec: IndexSpec) -> tuple[TableEntry, StoredIndex | None]:
+        with self._database.reading() as connection:
+            manifest = read_manifest(connection)
+        entry = manifest.by_name.get(spec.table)
+        if entry is None:
+            raise no_such_table(spec.table, list(manifest.by_name))
+        return entry, manifest.indexes.get(spec)
+
+    def _satisfied(self, entry: TableEntry, index: StoredIndex, wanted: tuple[str, ...], live: bool) -> bool:
+        return (
+            set(wanted) <= set(index.columns)
+            and (index.live or not live)
+            and not self._jobs(entry, index, wanted)
+        )
+
+    def _jobs(self, entry: TableEntry, index: StoredIndex | None, wanted: tuple[str, ...]) -> list[Job]:
+        segments = {segment.part.id: segment for segment in index.segments} if index else {}
+        jobs = []
+        for part in entry.parts:
+            segment = segments.get(part.id)
+            present = (
+                {file.column for file in segment.files.values() if self._intact(file)} if segment else set()
+            )
+            if not {KEYS, ORD, SEQ} <= present:
+                jobs.append(Job(part, wanted, whole=True))
+            elif missing := tuple(name for name in wanted if name not in present):
+                jobs.append(Job(part, missing, whole=False))
+        return jobs
+
+    def _intact(self, file: ColumnFile) -> bool:
+        try:
+            return (self._files.root / file.path).stat().st_size == file.bytes
+        except FileNotFoundError:
+            return False
+
+    def _build(
+        self,
+        spec: IndexSpec,
+        entry: TableEntry,
+        index: StoredIndex | None,
+        wanted: tuple[str, ...],
+        live: bool,
+        progress: Progress | None,
+    ) -> None:
+        jobs = self._jobs(entry, index, wanted)
+        total = sum(job.part.rows for job in jobs) or 1
+        done = 0
+        built: dict[int, list[ColumnFile]] = {}
+        try:
+            for job in jobs:
+                built[job.part.id] = build_segment(
+                    self._files, entry.table, spec, job.part.path, job.columns, whole=job.whole
+                )
+                done += job.part.rows
+                if progress is not None:
+                    progress(done / total)
+            self._commit(spec, entry.table, index, wanted, live, jobs, built)
+        except BaseException:
+            self._files.discard(*paths_of(built))
+            raise
+
+    def _commit(
+        self,
+        spec: IndexSpec,
+        table: StoredTable,
+        index: StoredIndex | None,
+        wanted: tuple[str, ...],
+        live: bool,
+        jobs: list[Job],
+        built: dict[int, list[ColumnFile]],
+    ) -> None:
+        with self._database.transaction() as connection:
+            if connection.execute("SELECT 1 FROM tables WHERE id = ?", (table.id,)).fetchone() is None:
+                raise NotFound(f"table {table.name!r} was dropped")
+            version = bump_version(connection)
+            names = json.dumps(list(wanted))
+            if index is None:
+                cursor = connection.execute(
+                    "INSERT INTO indexes (table_id, keys, order_column, live, columns) VALUES (?, ?, ?, ?, ?)",
+                    (table.id, json.dumps(list(spec.keys)), spec.order or "", live, names),
+                )
+                index_id = cursor.lastrowid
+                assert index_id is not None
+            else:
+                index_id = index.id
+                connection.execute(
+                    "UPDATE indexes SET live = max(live, ?), columns = ? WHERE id = ?",
+                    (live, names, index_id),
+                )
+            for job in jobs:
+                if job.whole:
+                    drop_segments(connection, version, "index_id = ? AND part_id = ?", index_id, job.part.id)
+                else:
+                    _forget_files(connection, index_id, job)
+                insert_segment_files(connection, index_id, job.part.id, built[job.part.id])
+
+
+def _forget_files(connection: sqlite3.Connection, index_id: int, job: Job) -> None:
+    """Forget column files that are named but not on disk any more."""
+    connection.execute(
+        "DELETE FROM segment_files WHERE column_name IN (SELECT value FROM json_each(?)) AND segment_id IN"
+        " (SELECT id FROM segments WHERE index_id = ? AND part_id = ?)",
+        (json.dumps(list(job.columns)), index_id, job.part.id),
+    )
+
+
+def paths_of(built: dict[int, list[ColumnFile]]) -> list[str]:
+    """Return the paths of all files."""
+    return [file.path for files in built.values() for file in files]
+
+
+def _check(spec: IndexSpec, table: StoredTable, columns: Collection[str]) -> tuple[str, ...]:
+    """Return the columns in the table's order after checking that the index can be built."""
+    for name in (*spec.keys, *((spec.order,) if spec.order else ()), *columns):
+        if name not in table.columns:
+            raise NotFound(
+                f"table {table.name!r} has no column {name!r}", hint=did_you_mean(name, table.columns)
+            )
+    for name in spec.keys:
+        KeyCodec(name, table.columns[name])
+    if spec.order is not None and table.columns[spec.order] not in ORDER_TYPES:
+        raise WorkbenchError(
+            f"rows cannot be ordered by {spec.order!r}, which is {table.columns[spec.order]}",
+            hint="order by a TIMESTAMP, DATE or integer column",
+            field=spec.order,
+        )
+    return tuple(name for name in table.columns if name in columns)

@@ -1,0 +1,150 @@
+"""Lake files: the rows of a table as Parquet, written out of core, with their arrival number beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workbench.storage.files import Files, disk_error
+from workbench.storage.model import SEQ, Part, StoredTable
+from workbench.storage.segments import SORT_MEMORY, contiguous
+from workbench.storage.session import connect, quoted, text
+from workbench.storage.tables import microseconds
+from workbench.values.types import arrow_schema, arrow_type
+
+ROW_GROUP_ROWS = 122_880
+ROW_GROUP_BYTES = 128 << 20
+
+
+class PartWriter:
+    """Writes one lake file; use it as a context manager, then :meth:`part`.
+
+    An exception inside the block removes the file. seq values may be relative: ``base_seq`` of the part is added to
+    them by whoever reads.
+
+    Raises
+    ------
+    StorageError
+        When the disk refuses.
+    """
+
+    def __init__(self, files: Files, table: StoredTable) -> None:
+        self._files = files
+        self._table = table
+        self._schema = arrow_schema(table.columns).append(pa.field(SEQ, pa.int64(), nullable=False))
+        self._path = files.new_path("lake", ".parquet")
+        self._pending: list[pa.Table] = []
+        self._pending_rows = self._pending_bytes = 0
+        self._part = Part(0, table.id, self._path, 0, 0, 0, 0, -1, None, None)
+
+    def __enter__(self) -> PartWriter:
+        try:
+            self._writer: Any = pq.ParquetWriter(
+                str(self._files.temporary(self._path)),
+                self._schema,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=[name for name in self._schema.names if name != SEQ],
+                column_encoding={SEQ: "DELTA_BINARY_PACKED"},
+                write_page_checksum=True,
+            )
+        except OSError as error:
+            raise disk_error(error) from error
+        return self
+
+    def write(self, rows: pa.Table, seqs: npt.NDArray[np.int64]) -> None:
+        """Add rows, in any order, with their seq."""
+        if rows.num_rows == 0:
+            return
+        self._note(rows, seqs)
+        self._pending.append(rows.append_column(self._schema.field(SEQ), pa.array(seqs)))
+        self._pending_rows += rows.num_rows
+        self._pending_bytes += rows.nbytes
+        if self._pending_rows >= ROW_GROUP_ROWS or self._pending_bytes >= ROW_GROUP_BYTES:
+            self._write_pending()
+
+    def _note(self, rows: pa.Table, seqs: npt.NDArray[np.int64]) -> None:
+        part = self._part
+        low, high = int(seqs.min()), int(seqs.max())
+        if part.rows:
+            low, high = min(low, part.min_seq), max(high, part.max_seq)
+        part = replace(part, rows=part.rows + rows.num_rows, min_seq=low, max_seq=high)
+        if self._table.time is not None:
+            for chunk in rows.column(self._table.time).chunks:
+                times = microseconds(chunk)
+                if len(times):
+                    first, last = int(times.min()), int(times.max())
+                    part = replace(
+                        part,
+                        first_time=first if part.first_time is None else min(first, part.first_time),
+                        last_time=last if part.last_time is None else max(last, part.last_time),
+                    )
+        self._part = part
+
+    def _write_pending(self) -> None:
+        if self._pending:
+            try:
+                self._writer.write_table(pa.concat_tables(self._pending), row_group_size=ROW_GROUP_ROWS)
+            except OSError as error:
+                raise disk_error(error) from error
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._write_pending()
+            self._writer.close()
+            if kind is None:
+                size = self._files.temporary(self._path).stat().st_size
+                self._part = replace(self._part, bytes=size)
+                self._files.publish(self._path)
+        except OSError as error:
+            self._files.discard(self._path)
+            raise disk_error(error) from error
+        except BaseException:
+            self._files.discard(self._path)
+            raise
+        if kind is not None:
+            self._files.discard(self._path)
+
+    def part(self) -> Part:
+        """Return what was written, with seq as given and ``base_seq`` 0."""
+        return self._part
+
+
+def merge_parts(files: Files, table: StoredTable, parts: Iterable[Part]) -> Part:
+    """Write the rows of several parts into one new file in the order of their seq, out of core."""
+    names = list(table.columns)
+    selects = [
+        f"SELECT {', '.join(_cast(name, table) for name in names)}, {SEQ} + {part.base_seq} AS {SEQ}"
+        f" FROM read_parquet({text(str(files.root / part.path))})"
+        for part in parts
+    ]
+    query = f"{' UNION ALL '.join(selects)} ORDER BY {SEQ}"
+    with (
+        PartWriter(files, table) as writer,
+        files.spill_directory() as spill,
+        connect(readable=[files.root / "lake"], memory_limit=SORT_MEMORY, temp_directory=spill) as connection,
+    ):
+        for batch in connection.execute(query).to_arrow_reader(ROW_GROUP_ROWS):
+            chunk = pa.Table.from_batches([batch])
+            arrays = [contiguous(chunk.column(name), arrow_type(table.columns[name])) for name in names]
+            rows = pa.Table.from_arrays(arrays, schema=arrow_schema(table.columns))
+            writer.write(rows, np.asarray(contiguous(chunk.column(SEQ))))
+    return writer.part()
+
+
+def _cast(name: str, table: StoredTable) -> str:
+    return f"CAST({quoted(name)} AS {table.columns[name]}) AS {quoted(name)}"
+
+
+def count_until(files: Files, part: Part, cut: int) -> int:
+    """Return how many rows of a part have ``seq <= cut``."""
+    column = pq.read_table(str(files.root / part.path), columns=[SEQ], use_threads=False).column(SEQ)
+    return int(np.count_nonzero(column.to_numpy() <= cut - part.base_seq))

@@ -1,0 +1,295 @@
+"""The commit log: one record per append, acknowledged when its transaction is on disk.
+
+Appends of all threads go through one committer thread, which puts whatever is waiting into one transaction (group
+commit). Only there do rows get their seq, so no smaller seq can appear after a larger one was visible.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+import time as clock
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from workbench.errors import Conflict, NotFound, StorageError, Unavailable
+from workbench.storage.database import Database
+from workbench.storage.manifest import read_counters
+from workbench.storage.model import Receipt, StoredTable
+
+SCHEMA = """
+CREATE TABLE log (
+    first_seq INTEGER PRIMARY KEY, table_id INTEGER NOT NULL REFERENCES tables, rows INTEGER NOT NULL,
+    first_time INTEGER, last_time INTEGER, bytes INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE TABLE tokens (
+    table_id INTEGER NOT NULL REFERENCES tables, token TEXT NOT NULL, body_hash TEXT NOT NULL,
+    first_seq INTEGER NOT NULL, rows INTEGER NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (table_id, token)
+) WITHOUT ROWID;
+CREATE INDEX tokens_by_age ON tokens (created_at);
+CREATE TABLE positions (table_id INTEGER PRIMARY KEY REFERENCES tables, position TEXT NOT NULL);
+"""
+
+TOKEN_SECONDS = 7 * 86_400
+GROUP_BYTES = 64 << 20
+IDLE_SECONDS = 20.0
+FLUSH_ROWS = 131_072
+FLUSH_BYTES = 64 << 20
+FLUSH_RECORDS = 16_384
+LIMIT_ROWS = 16 * FLUSH_ROWS
+LIMIT_BYTES = 16 * FLUSH_BYTES
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of the log: a batch of rows with consecutive seq."""
+
+    first_seq: int
+    batch: pa.RecordBatch
+
+    def seqs(self) -> npt.NDArray[np.int64]:
+        """Return the seq of every row."""
+        return np.arange(self.first_seq, self.first_seq + self.batch.num_rows, dtype=np.int64)
+
+
+def encode_batch(rows: pa.Table) -> bytes:
+    """Return rows as the bytes that the log stores: one Arrow IPC record batch message without its schema."""
+    batches = rows.combine_chunks().to_batches()
+    batch = batches[0] if len(batches) == 1 else pa.RecordBatch.from_pylist([], schema=rows.schema)
+    return bytes(batch.serialize())
+
+
+def decode_batch(data: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the rows of one log record, without a copy."""
+    return pa.ipc.read_record_batch(pa.py_buffer(data), schema)
+
+
+@dataclass
+class Append:
+    """One append on its way through the committer."""
+
+    table: StoredTable
+    data: bytes
+    rows: int
+    times: tuple[int, int] | None
+    token: str | None
+    body_hash: str | None
+    source_position: str | None
+    receipt: Receipt | None = None
+    error: BaseException | None = None
+    tail: tuple[int, int, int] = (0, 0, 0)
+    _done: threading.Event = field(default_factory=threading.Event)
+
+    def finish(self) -> None:
+        """Wake the caller."""
+        self._done.set()
+
+    def result(self) -> Receipt:
+        """Wait for the commit and return its receipt, or raise why there is none."""
+        self._done.wait()
+        if self.error is not None:
+            raise self.error
+        assert self.receipt is not None
+        return self.receipt
+
+    def wants_flush(self) -> bool:
+        """Whether the table's tail has grown enough to be moved into the lake."""
+        rows, size, records = self.tail
+        return rows >= FLUSH_ROWS or size >= FLUSH_BYTES or records >= FLUSH_RECORDS
+
+
+class Committer:
+    """The committer thread of one process; it ends when idle and starts again when needed."""
+
+    def __init__(self, database: Database, on_commit: Callable[[Append], None]) -> None:
+        self._database = database
+        self._on_commit = on_commit
+        self._condition = threading.Condition()
+        self._waiting: list[Append] = []
+        self._running = False
+
+    def commit(self, append: Append) -> Receipt:
+        """Store one append; returns when it is on disk."""
+        with self._condition:
+            self._waiting.append(append)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="workbench-committer", daemon=True).start()
+            self._condition.notify()
+        return append.result()
+
+    def _run(self) -> None:
+        while True:
+            group = self._next_group()
+            if not group:
+                return
+            try:
+                self._commit_group(group)
+            finally:
+                for append in group:
+                    if append.receipt is None and append.error is None:
+                        append.error = StorageError("the committer was stopped", hint="try again")
+                    append.finish()
+            for append in group:
+                if append.error is None and append.wants_flush():
+                    self._on_commit(append)
+
+    def _next_group(self) -> list[Append]:
+        with self._condition:
+            if not self._waiting and not self._condition.wait_for(lambda: self._waiting, IDLE_SECONDS):
+                self._running = False
+                return []
+            size = count = 0
+            for append in self._waiting:
+                if count and size + len(append.data) > GROUP_BYTES:
+                    break
+                size += len(append.data)
+                count += 1
+            group, self._waiting = self._waiting[:count], self._waiting[count:]
+            return group
+
+    def _commit_group(self, group: list[Append]) -> None:
+        try:
+            with self._database.transaction() as connection:
+                receipts = _store_group(connection, group)
+        except BaseException as error:
+            for append in group:
+                append.error = error
+            return
+        for append, receipt in zip(group, receipts, strict=True):
+            append.receipt = receipt
+
+
+def _store_group(connection: sqlite3.Connection, group: list[Append]) -> list[Receipt | None]:
+    """Store what can be stored of a group; an append that cannot gets its error and touches nothing."""
+    last = start = read_counters(connection)[0]
+    tails: dict[int, tuple[int, int, int]] = {}
+    receipts: list[Receipt | None] = []
+    for append in group:
+        table_id = append.table.id
+        try:
+            if table_id not in tails:
+                tails[table_id] = _read_tail(connection, append.table)
+            replayed = find_token(connection, append)
+            if replayed is None:
+                _require_room(append, tails[table_id])
+        except (NotFound, Conflict, Unavailable) as error:
+            append.error = error
+            receipts.append(None)
+            continue
+        if replayed is not None:
+            receipts.append(replayed)
+            continue
+        receipt = Receipt(append.rows, last + 1, last + append.rows)
+        last = receipt.last_seq
+        _insert_record(connection, append, receipt)
+        note_token(connection, append, receipt)
+        rows, size, records = tails[table_id]
+        append.tail = tails[table_id] = (rows + append.rows, size + len(append.data), records + 1)
+        receipts.append(receipt)
+    if last != start:
+        connection.execute("UPDATE counters SET last_seq = ?", (last,))
+    connection.executemany(
+        "UPDATE tables SET tail_rows = ?, tail_bytes = ?, tail_records = ? WHERE id = ?",
+        [(*tail, table_id) for table_id, tail in tails.items()],
+    )
+    return receipts
+
+
+def _read_tail(connection: sqlite3.Connection, table: StoredTable) -> tuple[int, int, int]:
+    row = connection.execute(
+        "SELECT tail_rows, tail_bytes, tail_records FROM tables WHERE id = ?", (table.id,)
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"table {table.name!r} was dropped")
+    return tuple(row)
+
+
+def _require_room(append: Append, tail: tuple[int, int, int]) -> None:
+    if tail[0] + append.rows > LIMIT_ROWS or tail[1] + len(append.data) > LIMIT_BYTES:
+        raise Unavailable(
+            f"table {append.table.name!r} has {tail[0]:,} rows that wait to be moved into its files",
+            hint="append more slowly, or try again in a few seconds",
+        )
+
+
+def _insert_record(connection: sqlite3.Connection, append: Append, receipt: Receipt) -> None:
+    if append.rows:
+        first, last = append.times or (None, None)
+        connection.execute(
+            "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (receipt.first_seq, append.table.id, append.rows, first, last, len(append.data), append.data),
+        )
+    if append.source_position is not None:
+        note_position(connection, append.table.id, append.source_position)
+
+
+def note_position(connection: sqlite3.Connection, table_id: int, position: str) -> None:
+    """Remember how far a stream was read into this table."""
+    connection.execute(
+        "INSERT INTO positions VALUES (?, ?) ON CONFLICT (table_id) DO UPDATE SET position = excluded.position",
+        (table_id, position),
+    )
+
+
+def body_hash_of(append: Append) -> str:
+    """Return the hash that identifies the body: the caller's, else that of the stored bytes."""
+    return append.body_hash or hashlib.sha256(append.data).hexdigest()
+
+
+def find_token(connection: sqlite3.Connection, append: Append) -> Receipt | None:
+    """Return the receipt of an earlier append under the same token.
+
+    Raises
+    ------
+    Conflict
+        When that append had another body.
+    """
+    if append.token is None:
+        return None
+    row = connection.execute(
+        "SELECT body_hash, first_seq, rows FROM tokens WHERE table_id = ? AND token = ? AND created_at > ?",
+        (append.table.id, append.token, clock.time() - TOKEN_SECONDS),
+    ).fetchone()
+    if row is None:
+        return None
+    if row["body_hash"] != body_hash_of(append):
+        raise Conflict(
+            f"the idempotency token {append.token!r} was used for other rows of table {append.table.name!r}",
+            hint="use a new token for new rows",
+        )
+    return Receipt(row["rows"], row["first_seq"], row["first_seq"] + row["rows"] - 1, replayed=True)
+
+
+def note_token(connection: sqlite3.Connection, append: Append, receipt: Receipt) -> None:
+    """Remember a token with its receipt."""
+    if append.token is not None:
+        connection.execute(
+            "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                append.table.id,
+                append.token,
+                body_hash_of(append),
+                receipt.first_seq,
+                receipt.accepted,
+                clock.time(),
+            ),
+        )
+
+
+def expire_tokens(connection: sqlite3.Connection) -> None:
+    """Forget tokens older than a week."""
+    connection.execute("DELETE FROM tokens WHERE created_at <= ?", (clock.time() - TOKEN_SECONDS,))
+
+
+def read_records(connection: sqlite3.Connection, table_id: int, schema: pa.Schema) -> list[Record]:
+    """Return the log records of one table in the order of seq."""
+    rows = connection.execute(
+        "SELECT first_seq, data FROM log WHERE table_id = ? ORDER BY first_seq", (table_id,)
+    )
+    return [Record(row["first_seq"], decode_batch(row["data"], schema)) for row in rows]

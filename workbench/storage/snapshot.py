@@ -1,0 +1,133 @@
+"""Snapshots: all tables as they were at one seq, for bulk reading with DuckDB."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+import pyarrow as pa
+
+from workbench.errors import StorageError
+from workbench.storage.files import Files
+from workbench.storage.lake import count_until
+from workbench.storage.manifest import TableEntry
+from workbench.storage.model import SEQ, Part, StoredTable
+from workbench.storage.session import quoted, text
+from workbench.storage.tables import no_such_table
+from workbench.storage.tail import State, Tail
+from workbench.values.types import arrow_schema
+
+_numbers = itertools.count(1)
+
+
+class Snapshot:
+    """Rows with ``seq <= cut``; its files stay until :meth:`close`.
+
+    >>> with storage.snapshot() as snapshot, storage.connect() as connection:
+    ...     connection.sql(f"SELECT count(*) FROM {snapshot.relation(connection, 'transactions')}")
+    """
+
+    def __init__(self, tail: Tail, files: Files, cut: int | None) -> None:
+        self._files = files
+        self._lease: Path | None = None
+        # The lease names a version that is known already, then the state is taken: nothing that this state, which is
+        # that version or a later one, refers to can go in between.
+        self._lease = files.take_lease(tail.state().manifest.version)
+        self._state: State = tail.state()
+        self.cut = self._state.last_seq if cut is None else min(cut, self._state.last_seq)
+        self._registered: list[tuple[duckdb.DuckDBPyConnection, str]] = []
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._lease is not None:
+            self._files.end_lease(self._lease)
+
+    def close(self) -> None:
+        """Give the files free and take back what was registered with DuckDB connections."""
+        if self._lease is None:
+            return
+        self._files.end_lease(self._lease)
+        self._lease = None
+        for connection, name in self._registered:
+            # The connection may be closed already, which removed its registrations.
+            with contextlib.suppress(duckdb.Error):
+                connection.unregister(name)
+
+    def table(self, name: str) -> StoredTable:
+        """Return a table as it is in this snapshot; NotFound with the closest name when there is none."""
+        return self._entry(name).table
+
+    def relation(self, connection: duckdb.DuckDBPyConnection, table: str) -> str:
+        """Return SQL for FROM that gives every row of a table with ``seq <= cut``: its columns and ``__seq``.
+
+        Parameters
+        ----------
+        connection
+            Where the SQL will run; rows that are not in files yet are registered there under a private name. It must
+            be able to read the project's lake, as those of :meth:`Storage.connect` are.
+        table
+            The table's name.
+        """
+        if self._lease is None:
+            raise StorageError("the snapshot is closed", hint="run the query inside its with block")
+        entry = self._entry(table)
+        columns = ", ".join(
+            f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in entry.table.columns.items()
+        )
+        branches = [self._files_branch(columns, parts) for parts in self._groups(entry)]
+        tail = self._tail_table(entry)
+        if tail is not None:
+            name = f"__wb_tail_{next(_numbers)}"
+            connection.register(name, tail)
+            self._registered.append((connection, name))
+            branches.append(f"SELECT {columns}, {SEQ} FROM {name}")
+        if not branches:
+            nulls = ", ".join(f"NULL::{kind} AS {quoted(name)}" for name, kind in entry.table.columns.items())
+            branches.append(f"SELECT {nulls}, NULL::BIGINT AS {SEQ} WHERE false")
+        return f"({' UNION ALL '.join(branches)})"
+
+    def row_count(self, table: str) -> int:
+        """Return how many rows the table has in this snapshot."""
+        entry = self._entry(table)
+        whole = sum(part.rows for part in entry.parts if part.max_seq <= self.cut)
+        split = [part for part in entry.parts if part.min_seq <= self.cut < part.max_seq]
+        tail, _ = self._state.delta(entry.table.id).until(self.cut, arrow_schema(entry.table.columns))
+        return whole + sum(count_until(self._files, part, self.cut) for part in split) + tail.num_rows
+
+    def _entry(self, name: str) -> TableEntry:
+        known = self._state.manifest.by_name
+        if name not in known:
+            raise no_such_table(name, list(known))
+        return known[name]
+
+    def _groups(self, entry: TableEntry) -> list[list[Part]]:
+        """Group the parts that one scan can read: the same base, and all visible or all needing the filter."""
+        groups: dict[tuple[int, bool], list[Part]] = {}
+        for part in entry.parts:
+            if part.min_seq <= self.cut:
+                groups.setdefault((part.base_seq, part.max_seq > self.cut), []).append(part)
+        return list(groups.values())
+
+    def _files_branch(self, columns: str, parts: list[Part]) -> str:
+        base = parts[0].base_seq
+        paths = ", ".join(text(str(self._files.root / part.path)) for part in parts)
+        seq = f"{SEQ} + {base} AS {SEQ}" if base else SEQ
+        where = f" WHERE {SEQ} <= {self.cut - base}" if any(part.max_seq > self.cut for part in parts) else ""
+        return f"SELECT {columns}, {seq} FROM read_parquet([{paths}]){where}"
+
+    def _tail_table(self, entry: TableEntry) -> pa.Table | None:
+        delta = self._state.delta(entry.table.id)
+        rows, seqs = delta.until(self.cut, arrow_schema(entry.table.columns))
+        if rows.num_rows == 0:
+            return None
+        return rows.append_column(SEQ, pa.array(seqs))

@@ -1,0 +1,362 @@
+"""The facade over everything that must not be lost: rows, files, indexes, and the database that names them."""
+
+from __future__ import annotations
+
+import atexit
+import datetime as dt
+import os
+import secrets
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from workbench.errors import StorageError
+from workbench.storage import files as files_module
+from workbench.storage import log, manifest, session, tables
+from workbench.storage.bulk import BulkLoader
+from workbench.storage.database import Database
+from workbench.storage.files import Files
+from workbench.storage.filesystem import require_local
+from workbench.storage.flush import Flusher
+from workbench.storage.index import Indexes, Progress
+from workbench.storage.log import Append, Committer
+from workbench.storage.model import IndexInfo, IndexSpec, Receipt, StoredTable
+from workbench.storage.reader import IndexReader
+from workbench.storage.snapshot import Snapshot
+from workbench.storage.tail import Tail
+
+FORMAT = "1"
+DATABASE = "workbench.db"
+BULK_BYTES = 16 << 20
+
+
+class Storage:
+    """One project folder. Thread-safe; several processes may have it open; a forked child may go on using it.
+
+    >>> storage = Storage.open("flights")
+    >>> with storage.transaction() as tx:
+    ...     storage.create_table(tx, "trips", {"id": "BIGINT", "at": "TIMESTAMP"}, time="at")
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database = Database(path / DATABASE)
+        self._files = Files(path, self._database)
+        with self._files.lock("open"):
+            self._prepare()
+        self._tail = Tail(self._database)
+        self._indexes = Indexes(self._database, self._files)
+        self._readers: dict[IndexSpec, IndexReader] = {}
+        self._start()
+        self._files.remove_orphans()
+        self._files.collect()
+        _instances.add(self)
+
+    @classmethod
+    def open(cls, path: Path | str) -> Storage:
+        """Open a project folder, creating it when missing.
+
+        Raises
+        ------
+        StorageError
+            On network file systems and native Windows, for a folder made by a newer version, or when the disk refuses.
+        """
+        folder = Path(path).expanduser().absolute()
+        require_local(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return cls(folder.resolve())
+        except OSError as error:
+            raise StorageError(
+                f"the project folder {folder} cannot be used: {error.strerror or error}",
+                hint="choose a folder that you can write to",
+            ) from error
+
+    def close(self) -> None:
+        """Let a running flush finish and close the files; harmless when closed already."""
+        self._flusher.close()
+        self._database.close()
+        self._files.close()
+
+    @property
+    def project_id(self) -> str:
+        """The random id that the project got when it was made."""
+        value: str = self.query("SELECT value FROM meta WHERE key = 'project_id'")[0]["value"]
+        return value
+
+    # --- The database, also for the rooms above ---
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Yield a connection inside ``BEGIN IMMEDIATE`` … ``COMMIT``; an exception rolls back.
+
+        Usable from any thread and process; keep it short, since all writers of the project wait meanwhile.
+        """
+        return self._database.transaction()
+
+    def query(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
+        """Run one reading statement; inside this thread's transaction it sees what that has changed."""
+        return self._database.query(sql, params)
+
+    def ensure_schema(self, name: str, ddl: str) -> None:
+        """Create a room's own tables once (``name`` is the room's); Conflict when another version made them."""
+        self._database.ensure_schema(name, ddl)
+
+    def change_counter(self) -> int:
+        """Return a number that differs whenever anybody has committed since (about 3 µs); poll it per request."""
+        return self._database.change_counter()
+
+    def connect(
+        self,
+        *,
+        threads: int = session.DEFAULT_THREADS,
+        memory_limit: str | None = None,
+        temp_directory: Path | str | None = None,
+    ) -> duckdb.DuckDBPyConnection:
+        """Open a DuckDB session that can read this project's lake and nothing else."""
+        return session.connect(
+            readable=[self.path / "lake"],
+            threads=threads,
+            memory_limit=memory_limit,
+            temp_directory=temp_directory,
+        )
+
+    # --- Tables ---
+
+    def create_table(
+        self,
+        tx: sqlite3.Connection,
+        name: str,
+        columns: dict[str, str],
+        time: str | None,
+        options: dict[str, Any] | None = None,
+    ) -> StoredTable:
+        """Create a table in a transaction.
+
+        Parameters
+        ----------
+        columns
+            Name to DuckDB type.
+        time
+            The event-time column (TIMESTAMP or DATE), None for a table ordered by arrival.
+        options
+            JSON-able settings of the layers above.
+        """
+        return tables.insert_table(tx, tables.new_table(name, columns, time, options))
+
+    def new_table(
+        self, name: str, columns: dict[str, str], time: str | None, options: dict[str, Any] | None = None
+    ) -> StoredTable:
+        """Return a checked table that is not stored yet, for :meth:`bulk_load` to create and fill in one commit."""
+        return tables.new_table(name, columns, time, options)
+
+    def drop_table(self, tx: sqlite3.Connection, name: str) -> None:
+        """Drop a table with its rows and indexes in a transaction; NotFound when there is none."""
+        tables.delete_table(tx, name)
+
+    def table(self, name: str) -> StoredTable:
+        """Return a table; NotFound with the closest name when there is none."""
+        rows = self.query("SELECT * FROM tables WHERE name = ?", (name,))
+        if not rows:
+            raise tables.no_such_table(name, [row["name"] for row in self.query("SELECT name FROM tables")])
+        return manifest.table_of_row(rows[0])
+
+    def tables(self) -> list[StoredTable]:
+        """Return all tables by name."""
+        return [manifest.table_of_row(row) for row in self.query("SELECT * FROM tables ORDER BY name")]
+
+    # --- Rows ---
+
+    def append(
+        self,
+        table: str,
+        rows: pa.Table,
+        *,
+        token: str | None = None,
+        body_hash: str | None = None,
+        source_position: str | None = None,
+    ) -> Receipt:
+        """Store rows for good; when it returns they are on disk and visible to every process.
+
+        Parameters
+        ----------
+        rows
+            Exactly the table's columns with their Arrow types.
+        token, body_hash
+            Idempotency: the same token with the same body answers the old receipt, for a week.
+        source_position
+            How far a stream was read, stored in the same transaction.
+
+        Raises
+        ------
+        RowError
+            For a NULL time or one beyond the server's clock.
+        Conflict
+            When the token was used for another body.
+        Unavailable
+            When too many rows wait to be moved into files.
+        StorageError
+            When the disk refuses; nothing is stored then.
+        """
+        if self._database.in_transaction:
+            raise StorageError("rows cannot be appended inside a transaction", hint="append after it")
+        stored = self.table(table)
+        rows = rows.select(tables.matching_schema(stored, rows.schema).names)
+        if rows.nbytes > BULK_BYTES:
+            return self._bulk.load(
+                stored, rows.to_reader(), token=token, body_hash=body_hash, source_position=source_position
+            )
+        times = self._check_times(stored, rows)
+        data = log.encode_batch(rows)
+        append = Append(stored, data, rows.num_rows, times, token, body_hash, source_position)
+        return self._committer.commit(append)
+
+    def bulk_load(
+        self,
+        table: str | StoredTable,
+        reader: pa.RecordBatchReader,
+        *,
+        progress: Callable[[int], None] | None = None,
+        tx_extra: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> Receipt:
+        """Store rows of any number, out of core, all or nothing; nothing is visible before the one commit.
+
+        Parameters
+        ----------
+        table
+            A table's name, or the result of :meth:`new_table`, which is then created in the same commit.
+        progress
+            Called with the number of rows read so far.
+        tx_extra
+            Further changes for the same transaction.
+        """
+        if self._database.in_transaction:
+            raise StorageError("rows cannot be loaded inside a transaction", hint="load after it")
+        stored = self.table(table) if isinstance(table, str) else table
+        return self._bulk.load(stored, reader, progress=progress, tx_extra=tx_extra)
+
+    def last_seq(self) -> int:
+        """Return the seq of the newest committed row, 0 when there is none."""
+        return self._tail.state().last_seq
+
+    def source_position(self, table: str) -> str | None:
+        """Return the position stored with the last append that had one."""
+        rows = self.query("SELECT position FROM positions WHERE table_id = ?", (self.table(table).id,))
+        return rows[0]["position"] if rows else None
+
+    def row_count(self, table: str, cut: int | None = None) -> int:
+        """Return how many rows of a table have ``seq <= cut``, or all."""
+        with self.snapshot(cut) as snapshot:
+            return snapshot.row_count(table)
+
+    def table_stats(self, table: str) -> dict[str, Any]:
+        """Return rows, bytes on disk (without indexes), first_time, last_time and last_seq of a table."""
+        stored = self.table(table)
+        (row,) = self.query(
+            "SELECT coalesce(sum(rows), 0) AS rows, coalesce(sum(bytes), 0) AS bytes, min(first_time) AS first_time,"
+            " max(last_time) AS last_time, coalesce(max(last_seq), 0) AS last_seq FROM ("
+            " SELECT rows, bytes, first_time, last_time, max_seq AS last_seq FROM parts WHERE table_id = :id UNION ALL"
+            " SELECT rows, bytes, first_time, last_time, first_seq + rows - 1 FROM log WHERE table_id = :id)",
+            {"id": stored.id},
+        )
+        return {**dict(row), "first_time": _moment(row["first_time"]), "last_time": _moment(row["last_time"])}
+
+    def snapshot(self, cut: int | None = None) -> Snapshot:
+        """Pin what was known at a seq (default: now) for bulk reading; use it as a context manager."""
+        return Snapshot(self._tail, self._files, cut)
+
+    def flush(self, table: str | None = None) -> None:
+        """Move rows from the log into lake files and index segments; happens by itself in the background too."""
+        chosen = [self.table(table)] if table is not None else self.tables()
+        for stored in chosen:
+            self._flusher.flush(stored.id)
+
+    # --- Indexes ---
+
+    def ensure_index(
+        self, spec: IndexSpec, columns: Collection[str], *, live: bool, progress: Progress | None = None
+    ) -> None:
+        """Build an index, extend it by columns, promote it or rebuild what is damaged, as far as needed."""
+        self._indexes.ensure(spec, columns, live=live, progress=progress)
+
+    def demote_index(self, spec: IndexSpec) -> None:
+        """Make a live index a draft; NotFound when there is none."""
+        self._indexes.demote(spec)
+
+    def drop_draft_indexes(self, keep: Collection[IndexSpec] = ()) -> None:
+        """Drop the indexes that are not live, except those in ``keep``."""
+        self._indexes.drop_drafts(keep)
+
+    def indexes(self) -> list[IndexInfo]:
+        """Return all indexes."""
+        return self._indexes.infos()
+
+    def reader(self, spec: IndexSpec) -> IndexReader:
+        """Return the reader of an index; NotFound when there is none."""
+        found = self._readers.get(spec)
+        if found is None:
+            with self._lock:
+                found = self._readers.get(spec)
+                if found is None:
+                    found = IndexReader(self._tail, self._files, spec, self._indexes.report_lost)
+                    self._readers[spec] = found
+        return found
+
+    def _prepare(self) -> None:
+        ddl = manifest.SCHEMA + log.SCHEMA + files_module.SCHEMA
+        self._database.ensure_schema("storage", ddl)
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (FORMAT,))
+            connection.execute("INSERT OR IGNORE INTO meta VALUES ('project_id', ?)", (secrets.token_hex(8),))
+
+    def _start(self) -> None:
+        """Everything with threads and locks; anew in a forked child."""
+        self._lock = threading.Lock()
+        self._flusher = Flusher(self._database, self._files, self._indexes)
+        self._committer = Committer(self._database, lambda append: self._flusher.soon(append.table.id))
+        self._bulk = BulkLoader(self._database, self._files, self._indexes)
+
+    @staticmethod
+    def _check_times(table: StoredTable, rows: pa.Table) -> tuple[int, int] | None:
+        if table.time is None:
+            return None
+        column = rows.column(table.time)
+        array = (
+            column.chunk(0)
+            if column.num_chunks == 1
+            else pa.concat_arrays(column.chunks or [_no_times(column)])
+        )
+        return tables.check_times(table, array)
+
+
+def _no_times(column: pa.ChunkedArray) -> pa.Array:
+    return pa.array([], column.type)
+
+
+def _moment(microseconds: int | None) -> dt.datetime | None:
+    if microseconds is None:
+        return None
+    return dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=microseconds)
+
+
+_instances: weakref.WeakSet[Storage] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for storage in list(_instances):
+        storage._start()
+
+
+def _close_all() -> None:
+    for storage in list(_instances):
+        storage.close()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(_close_all)

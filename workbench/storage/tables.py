@@ -1,0 +1,174 @@
+"""Tables: their creation, their removal, and the checks that rows must pass."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time as clock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from workbench.errors import Conflict, NotFound, RowError, StorageError, WorkbenchError, did_you_mean
+from workbench.storage.manifest import bump_version, drop_index, drop_part, table_of_row
+from workbench.storage.model import RESERVED_PREFIX, StoredTable
+from workbench.values.types import arrow_schema, stored
+
+TIME_TYPES = ("TIMESTAMP", "DATE")
+FUTURE_TOLERANCE_SECONDS = 300
+MICROSECONDS_A_DAY = 86_400_000_000
+
+
+def new_table(
+    name: str, columns: dict[str, str], time: str | None, options: dict[str, Any] | None = None
+) -> StoredTable:
+    """Return a table that is not stored yet, with its columns checked.
+
+    Raises
+    ------
+    WorkbenchError
+        For a type that columns cannot have, a reserved name, or a time column that is none.
+    """
+    if not columns:
+        raise WorkbenchError(f"table {name!r} has no columns")
+    folded: dict[str, str] = {}
+    for column, kind in columns.items():
+        if column.startswith(RESERVED_PREFIX):
+            raise WorkbenchError(f"column names starting with {RESERVED_PREFIX!r} are reserved", field=column)
+        if column.casefold() in folded:
+            raise WorkbenchError(
+                f"columns {folded[column.casefold()]!r} and {column!r} differ in case only", field=column
+            )
+        folded[column.casefold()] = column
+        if stored(kind) != kind:
+            raise WorkbenchError(f"a table column cannot be {kind}", hint=f"use {stored(kind)}", field=column)
+    if time is not None and time not in columns:
+        raise NotFound(
+            f"table {name!r} has no column {time!r} for its time", hint=did_you_mean(time, columns)
+        )
+    if time is not None and columns[time] not in TIME_TYPES:
+        raise WorkbenchError(
+            f"the time column must be TIMESTAMP or DATE, not {columns[time]}",
+            hint="cast it, or leave time out: the table is then ordered by arrival",
+            field=time,
+        )
+    return StoredTable(0, name, dict(columns), time, dict(options or {}))
+
+
+def insert_table(connection: sqlite3.Connection, table: StoredTable) -> StoredTable:
+    """Store a new table in this transaction and return it with its id.
+
+    Raises
+    ------
+    Conflict
+        When the name is taken.
+    """
+    taken = connection.execute("SELECT 1 FROM tables WHERE name = ?", (table.name,)).fetchone()
+    if taken:
+        raise Conflict(f"a table {table.name!r} exists already", hint="drop it first, or choose another name")
+    cursor = connection.execute(
+        "INSERT INTO tables (name, columns, time, options) VALUES (?, ?, ?, ?)",
+        (table.name, json.dumps(table.columns), table.time, json.dumps(table.options)),
+    )
+    bump_version(connection)
+    assert cursor.lastrowid is not None
+    return StoredTable(cursor.lastrowid, table.name, table.columns, table.time, table.options)
+
+
+def delete_table(connection: sqlite3.Connection, name: str) -> None:
+    """Remove a table with its rows and indexes in this transaction; its files are removed later."""
+    table = find_table(connection, name)
+    version = bump_version(connection)
+    for row in connection.execute("SELECT id FROM indexes WHERE table_id = ?", (table.id,)).fetchall():
+        drop_index(connection, version, row["id"])
+    for row in connection.execute("SELECT id FROM parts WHERE table_id = ?", (table.id,)).fetchall():
+        drop_part(connection, version, row["id"])
+    for owned in ("log", "tokens", "positions"):
+        connection.execute(f"DELETE FROM {owned} WHERE table_id = ?", (table.id,))
+    connection.execute("DELETE FROM tables WHERE id = ?", (table.id,))
+
+
+def find_table(connection: sqlite3.Connection, name: str) -> StoredTable:
+    """Return a table by name.
+
+    Raises
+    ------
+    NotFound
+        With the closest name.
+    """
+    row = connection.execute("SELECT * FROM tables WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        names = [found["name"] for found in connection.execute("SELECT name FROM tables")]
+        raise no_such_table(name, names)
+    return table_of_row(row)
+
+
+def no_such_table(name: str, known: list[str]) -> NotFound:
+    """Return the error for an unknown table."""
+    return NotFound(f"there is no table {name!r}", hint=did_you_mean(name, known))
+
+
+def matching_schema(table: StoredTable, schema: pa.Schema) -> pa.Schema:
+    """Return the table's Arrow schema after checking that ``schema`` is the same but for order and field metadata.
+
+    Raises
+    ------
+    StorageError
+        When columns are missing, unknown, or of another type.
+    """
+    wanted = arrow_schema(table.columns)
+    if schema.equals(wanted):
+        return wanted
+    if sorted(schema.names) != sorted(wanted.names):
+        unknown = sorted(set(schema.names) ^ set(wanted.names))
+        raise StorageError(f"the rows do not have exactly the columns of table {table.name!r}: {unknown}")
+    for field in wanted:
+        given = schema.field(field.name).type
+        if given != field.type:
+            raise StorageError(f"column {field.name!r} is {field.type}, the rows have {given}")
+    return wanted
+
+
+def microseconds(column: pa.Array) -> npt.NDArray[np.int64]:
+    """Return a TIMESTAMP or DATE array as µs since 1970 in UTC; what lies under NULLs is arbitrary."""
+    if pa.types.is_date32(column.type):
+        days = np.asarray(column.view(pa.int32()).fill_null(0)).astype(np.int64)
+        # DuckDB's infinite dates must stay larger and smaller than all others without overflowing.
+        limit = np.iinfo(np.int64).max // MICROSECONDS_A_DAY
+        return np.clip(days, -limit, limit) * MICROSECONDS_A_DAY
+    values = column.view(pa.int64())
+    return np.asarray(values.fill_null(0) if values.null_count else values)
+
+
+def check_times(table: StoredTable, column: pa.Array, *, first_row: int = 0) -> tuple[int, int] | None:
+    """Refuse NULL times and times beyond the server's clock; return the (first, last) time in µs, None for no rows.
+
+    Raises
+    ------
+    RowError
+        With the column and the 0-based row, counted from ``first_row``.
+    """
+    if len(column) == 0:
+        return None
+    if column.null_count:
+        row = int(np.flatnonzero(np.asarray(column.is_null()))[0])
+        raise RowError(
+            f"row {first_row + row} has no time",
+            field=table.time,
+            row=first_row + row,
+            hint="give every row a time",
+        )
+    times = microseconds(column)
+    latest = int(times.max())
+    limit = int((clock.time() + FUTURE_TOLERANCE_SECONDS) * 1_000_000)
+    if latest > limit:
+        row = int(np.argmax(times > limit))
+        raise RowError(
+            f"the time of row {first_row + row} is in the future: {column[row].as_py()}",
+            field=table.time,
+            row=first_row + row,
+            hint="times are UTC and may be at most 5 minutes ahead of the server's clock",
+        )
+    return int(times.min()), latest

@@ -1,0 +1,109 @@
+"""The tail: what this process knows of the project's committed state, followed commit by commit."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from workbench.storage.database import Database
+from workbench.storage.delta import Delta
+from workbench.storage.log import Record, decode_batch
+from workbench.storage.manifest import Manifest, TableEntry, read_counters, read_manifest
+from workbench.values.types import arrow_schema
+
+
+@dataclass(frozen=True)
+class State:
+    """One committed state: the manifest, the last seq, and every table's rows that are still in the log."""
+
+    manifest: Manifest
+    last_seq: int
+    deltas: dict[int, Delta]
+
+    def delta(self, table_id: int) -> Delta:
+        """Return the delta of a table."""
+        return self.deltas.get(table_id, _EMPTY)
+
+
+_EMPTY = Delta(0)
+
+
+class Tail:
+    """Follows the commits of all processes.
+
+    A record that another process flushed before it was seen here is simply not in the log any more: its rows are in
+    the parts of the manifest that the same read returns.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._schemas: dict[int, pa.Schema] = {}
+        self._forget()
+        _instances.add(self)
+
+    def state(self) -> State:
+        """Return the newest committed state; about 3 µs when nothing was committed since the last call."""
+        state, counter = self._known
+        if state is not None and self._database.change_counter() == counter:
+            return state
+        with self._lock:
+            # The counter is read first: a commit in between makes the next call look again.
+            counter = self._database.change_counter()
+            state = self._read(self._known[0])
+            self._known = (state, counter)
+            return state
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._known: tuple[State | None, int] = (None, -1)
+
+    def _read(self, known: State | None) -> State:
+        with self._database.watching() as connection:
+            last_seq, version = read_counters(connection)
+            changed = known is None or known.manifest.version != version
+            manifest = read_manifest(connection) if changed or known is None else known.manifest
+            rows = connection.execute(
+                "SELECT first_seq, table_id, data FROM log WHERE first_seq > ? ORDER BY first_seq",
+                (known.last_seq if known else 0,),
+            ).fetchall()
+        deltas = dict(known.deltas) if known else {}
+        if changed:
+            deltas = {
+                table_id: _without_flushed(deltas.get(table_id, _EMPTY), known, entry)
+                for table_id, entry in manifest.tables.items()
+            }
+        fresh: dict[int, list[Record]] = {}
+        for row in rows:
+            batch = decode_batch(row["data"], self._schema(manifest.tables[row["table_id"]]))
+            fresh.setdefault(row["table_id"], []).append(Record(row["first_seq"], batch))
+        for table_id, records in fresh.items():
+            deltas[table_id] = deltas.get(table_id, _EMPTY).extended(records)
+        return State(manifest, last_seq, deltas)
+
+    def _schema(self, entry: TableEntry) -> pa.Schema:
+        schema = self._schemas.get(entry.table.id)
+        if schema is None:
+            schema = self._schemas[entry.table.id] = arrow_schema(entry.table.columns)
+        return schema
+
+
+def _without_flushed(delta: Delta, known: State | None, entry: TableEntry) -> Delta:
+    before = known.manifest.tables.get(entry.table.id) if known else None
+    if before is not None and before.flushed_seq == entry.flushed_seq:
+        return delta
+    return delta.after(entry.flushed_seq)
+
+
+_instances: weakref.WeakSet[Tail] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for tail in list(_instances):
+        tail._forget()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
