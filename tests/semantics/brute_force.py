@@ -112,7 +112,7 @@ class Evaluator:
                     row.values[right.name] == value
                     for (right, _), value in zip(join.keys, wanted, strict=True)
                 )
-                and all(run.value(condition, inside) is True for condition in join.conditions)
+                and all(run.holds(condition, inside) for condition in _on(join))
             ):
                 matches.append(row)
         order = join.order.name if join.order else table.time
@@ -179,7 +179,7 @@ class Evaluator:
         rows = []
         for row in self.tables[window.source.table].known(self.cut):
             order = row.values[window.order.name]
-            inside = {**environment, window.source.table: row.values}
+            inside = {**environment, window.source.alias: row.values}
             if order is None or [row.values[key.column] for key in window.partition] != keys:
                 continue
             seen = (order, row.seq) < (now_order, anchor.seq) if own else order <= now_order
@@ -230,6 +230,11 @@ def _distance(now: Any, order: Any) -> int:
     if isinstance(now, int):
         return int(now - order)
     return (now - order) // timedelta(microseconds=1)
+
+
+def _on(join: Join) -> tuple[Expression, ...]:
+    """All conditions on a match beside its keys."""
+    return join.conditions if join.where is None else (*join.conditions, join.where)
 
 
 def _nulls_first(value: Any) -> tuple[bool, Any]:

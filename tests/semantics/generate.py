@@ -62,7 +62,8 @@ class _Query(Expressions):
         for number, table in enumerate(joined):
             self._draw_join(number, table)
         self.windows = [self._window(f"w{number}", source) for number, source in enumerate(sources)]
-        where = (self._where(),) if self.chance(0.25) else ()
+        where_in = self.rng.choice(["query", "query", "subquery", "cte"])
+        where = (self._where(inside=where_in != "query"),) if self.chance(0.25) else ()
         outputs = [Output("id", self._anchor_column("id"))]
         for number in range(self.rng.randint(1, 6)):
             outputs.append(Output(f"f{number}", self._output()))
@@ -70,11 +71,15 @@ class _Query(Expressions):
             self.data.anchor, self.alias, tuple(outputs), tuple(self.joins), where, tuple(self.windows)
         )
 
-    def _where(self) -> Expression:
-        """Now and then loosened by OR, so that some history is left."""
-        scope = self._row_scope(joins=self.chance(0.2))
+    def _where(self, inside: bool) -> Expression:
+        """Now and then loosened by OR, so that some history is left; ``inside`` a subquery names are plain."""
+        scope = self._row_scope(joins=not inside and self.chance(0.2))
+        if inside:
+            scope = self._plain(scope)
         condition = self.condition(scope, 2)
-        return condition if self.chance(0.4) else Call("or", (condition, self.condition(scope, 0)), "BOOLEAN")
+        if self.chance(0.4):
+            return condition
+        return Call("or", (condition, self.condition(scope, 0)), "BOOLEAN")
 
     # ---- names
 
@@ -113,10 +118,15 @@ class _Query(Expressions):
             ]
         return scope
 
-    def _source_scope(self, table: str) -> Scope:
+    def _source_scope(self, source: Source) -> Scope:
         """Columns of a window's own table; unqualified names mean them."""
-        types = self.data.tables[table].columns
-        return [Column(table, name, type_.split("(")[0], self.chance(0.2)) for name, type_ in types.items()]
+        types = self.data.tables[source.table].columns
+        return [
+            Column(source.alias, name, type_.split("(")[0], self.chance(0.2)) for name, type_ in types.items()
+        ]
+
+    def _plain(self, scope: Scope) -> Scope:
+        return [replace(column, qualified=False) for column in scope]
 
     def _qualified(self, scope: Scope) -> Scope:
         return [replace(column, qualified=True) for column in scope]
@@ -156,26 +166,26 @@ class _Query(Expressions):
             conditions.append(Call(">=", (by_name[time], earliest), "BOOLEAN"))
         orders = [c for c in right if c.name in ("q", "rank", "v", "o", "d", "label", "ts", "at")]
         order = self.rng.choice(orders) if self.chance(0.3) else None
-        self.joins.append(Join(alias, table, tuple(keys), tuple(conditions), order))
+        where = self.condition(self._plain(right), 1) if self.chance(0.15) else None
+        cte = f"part{number}" if self.chance(0.5) else ""
+        self.joins.append(Join(alias, table, tuple(keys), tuple(conditions), order, where, cte))
 
     # ---- windows
 
-    def _window(self, name: str, source: str | None) -> Window:
+    def _window(self, name: str, table: str | None) -> Window:
         partition = self.rng.choice([["k"], ["k"], ["g"], ["k", "g"], ["g", "k"]])
         order_names = ["ts"] if self.monotone or self.chance(0.75) else ["o", "d"]
         order = self.rng.choice(order_names)
-        if source is None:
+        source = None
+        if table is None:
             keys = tuple(PartitionKey(key, self._anchor_column(key)) for key in partition)
             order_column = self._anchor_column(order)
         else:
-            own = source == self.data.anchor
-            order = order if own else str(self.data.tables[source].time)
-            keys = tuple(self._source_key(key, source) for key in partition)
-            type_ = self.data.tables[source].columns[order]
-            order_column = Column(source, order, type_, self.chance(0.5))
-        condition = None
-        if source and self.chance(0.3):
-            condition = self.condition(self._source_scope(source), 1)
+            source = self._source(name, table)
+            order = order if table == self.data.anchor else str(self.data.tables[table].time)
+            keys = tuple(self._source_key(key) for key in partition)
+            type_ = self.data.tables[table].columns[order]
+            order_column = Column(source.alias, order, type_, self.chance(0.5))
         return Window(
             name,
             keys,
@@ -183,11 +193,18 @@ class _Query(Expressions):
             self._frame(order_column.type),
             self.rng.choice([1, 2, 3, 5]) if self.chance(0.2) else None,
             self.chance(0.25),
-            Source(source, condition) if source else None,
+            source,
             inline=source is None and self.chance(0.25),
         )
 
-    def _source_key(self, name: str, source: str) -> PartitionKey:
+    def _source(self, window: str, table: str) -> Source:
+        if not self.chance(0.3):
+            return Source(table)
+        source = Source(table, name=f"only_{window}" if self.chance(0.3) else "")
+        scope = self._source_scope(source)
+        return replace(source, where=self.condition(self._plain(scope) if source.name else scope, 1))
+
+    def _source_key(self, name: str) -> PartitionKey:
         explicit = self.chance(0.3)
         anchor: Expression = replace(self._anchor_column(name), qualified=explicit)
         if explicit and self.chance(0.3) and anchor.type == "BIGINT":
@@ -262,7 +279,7 @@ class _Query(Expressions):
     def _aggregate(self, type_: str) -> Aggregate | None:
         window = self.rng.choice(self.windows)
         if window.source:
-            scope = self._source_scope(window.source.table)
+            scope = self._source_scope(window.source)
         else:
             scope = self._row_scope(joins=self.chance(0.15))
         drawn = self._draw_aggregate(type_, window, scope)

@@ -101,10 +101,15 @@ class PartitionKey:
 
 @dataclass(frozen=True)
 class Source:
-    """``FROM table [WHERE condition]`` inside a window."""
+    """``FROM table [WHERE condition]`` inside a window; ``name`` is the CTE that stands for it in the text."""
 
     table: str
     where: Expression | None = None
+    name: str = ""
+
+    @property
+    def alias(self) -> str:
+        return self.name or self.table
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Join:
-    """``LAST JOIN table AS alias [ORDER BY order] ON keys [AND conditions]``."""
+    """``LAST JOIN table AS alias [ORDER BY order] ON keys [AND conditions]``.
+
+    ``where`` is a filter on the right side, written as a subquery or, when ``cte`` names one, before the query.
+    """
 
     alias: str
     table: str
@@ -130,6 +138,8 @@ class Join:
     ]  # (column of the right side, column of the anchor or of an earlier join)
     conditions: tuple[Expression, ...] = ()
     order: Column | None = None
+    where: Expression | None = None
+    cte: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,6 +156,7 @@ class Query:
     joins: tuple[Join, ...] = ()
     where: tuple[Expression, ...] = ()
     windows: tuple[Window, ...] = ()
+    where_in: str = "query"  # where its WHERE is written: "query", "subquery" or "cte"
 
     def window(self, name: str) -> Window:
         return next(window for window in self.windows if window.name == name)
@@ -160,25 +171,67 @@ WORDS = {"and": "AND", "or": "OR", "is distinct from": "IS DISTINCT FROM", "like
 def render(query: Query) -> str:
     """Write the query in the workbench dialect."""
     outputs = ",\n       ".join(f"{expression(o.expression, query)} AS {o.name}" for o in query.outputs)
-    lines = [f"SELECT {outputs}", f"FROM {_aliased(query.table, query.alias)}"]
-    for join in query.joins:
-        order = f" ORDER BY {expression(join.order, query)}" if join.order else ""
-        pairs = [f"{expression(left, query)} = {expression(right, query)}" for right, left in join.keys]
-        terms = pairs + [expression(condition, query) for condition in join.conditions]
-        lines.append(f"LAST JOIN {_aliased(join.table, join.alias)}{order} ON {' AND '.join(terms)}")
-    if query.where:
-        lines.append("WHERE " + " AND ".join(expression(condition, query) for condition in query.where))
+    lines = [*_ctes(query), f"SELECT {outputs}", f"FROM {_anchor(query)}"]
+    lines += [_join(join, query) for join in query.joins]
+    if query.where and query.where_in == "query":
+        lines.append(f"WHERE {_conjunction(query.where, query)}")
     named = [f"{w.name} AS ({window_body(w, query)})" for w in query.windows if not w.inline]
     if named:
         lines.append("WINDOW " + ",\n       ".join(named))
     return "\n".join(lines)
 
 
+def _ctes(query: Query) -> list[str]:
+    """Filters that are written before the query, under a name."""
+    named = {}
+    if query.where and query.where_in == "cte":
+        named["base"] = f"SELECT * FROM {query.table} WHERE {_conjunction(query.where, query)}"
+    for join in query.joins:
+        if join.cte and join.where is not None:
+            named[join.cte] = _filtered(join.table, join.where, query)
+    for window in query.windows:
+        if window.source and window.source.name:
+            named[window.source.name] = _filtered(window.source.table, window.source.where, query)
+    texts = [f"{name} AS ({text})" for name, text in named.items()]
+    return ["WITH " + ",\n     ".join(texts)] if texts else []
+
+
+def _anchor(query: Query) -> str:
+    if query.where and query.where_in == "cte":
+        return f"base AS {query.alias}"
+    if query.where and query.where_in == "subquery":
+        return f"(SELECT * FROM {query.table} WHERE {_conjunction(query.where, query)}) AS {query.alias}"
+    return _aliased(query.table, query.alias)
+
+
+def _join(join: Join, query: Query) -> str:
+    if join.where is None:
+        right = _aliased(join.table, join.alias)
+    elif join.cte:
+        right = f"{join.cte} AS {join.alias}"
+    else:
+        right = f"({_filtered(join.table, join.where, query)}) AS {join.alias}"
+    order = f" ORDER BY {expression(join.order, query)}" if join.order else ""
+    terms = [
+        f"{expression(left, query)} = {expression(right_column, query)}" for right_column, left in join.keys
+    ]
+    terms += [expression(condition, query) for condition in join.conditions]
+    return f"LAST JOIN {right}{order} ON {' AND '.join(terms)}"
+
+
+def _filtered(table: str, where: Expression | None, query: Query) -> str:
+    return f"SELECT * FROM {table}" + (f" WHERE {expression(where, query)}" if where is not None else "")
+
+
+def _conjunction(conditions: tuple[Expression, ...], query: Query) -> str:
+    return " AND ".join(expression(condition, query) for condition in conditions)
+
+
 def window_body(window: Window, query: Query) -> str:
     parts = []
     if window.source:
-        parts.append(f"FROM {window.source.table}")
-        if window.source.where:
+        parts.append(f"FROM {window.source.alias}")
+        if window.source.where is not None and not window.source.name:
             parts.append(f"WHERE {expression(window.source.where, query)}")
     if window.partition:
         parts.append(
@@ -265,7 +318,7 @@ def _partition_key(key: PartitionKey, window: Window, query: Query) -> str:
         return expression(key.anchor, query)
     if not key.explicit:
         return key.column
-    return f"{window.source.table}.{key.column} = {expression(key.anchor, query)}"
+    return f"{window.source.alias}.{key.column} = {expression(key.anchor, query)}"
 
 
 def _aliased(table: str, alias: str) -> str:

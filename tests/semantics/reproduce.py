@@ -53,12 +53,14 @@ def _smaller_queries(query: Query) -> Iterator[Query]:
             yield replace(query, outputs=(query.outputs[0], query.outputs[n]))
     if query.where:
         yield replace(query, where=())
+        if query.where_in != "query":
+            yield replace(query, where_in="query")
     for n, join in enumerate(query.joins):
         without = replace(query, joins=query.joins[:n] + query.joins[n + 1 :])
         if join.alias not in _aliases(without):
             yield without
-        if join.conditions or join.order:
-            yield _with_join(query, n, replace(join, conditions=(), order=None))
+        if join.conditions or join.order or join.where is not None:
+            yield _with_join(query, n, replace(join, conditions=(), order=None, where=None))
     used = {node.window for node in _nodes(query) if isinstance(node, Aggregate)}
     for n, window in enumerate(query.windows):
         if window.name not in used:
@@ -102,6 +104,8 @@ def _nodes(query: Query) -> Iterator[Expression]:
     stack: list[Expression] = [output.expression for output in query.outputs] + list(query.where)
     for join in query.joins:
         stack += [*join.conditions, *(left for _, left in join.keys)]
+        if join.where is not None:
+            stack.append(join.where)
     for window in query.windows:
         stack += [key.anchor for key in window.partition]
         if window.source and window.source.where is not None:
