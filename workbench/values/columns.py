@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench.values.convert import Unfit, converter
+from workbench.values.convert import Unfit, converter, show
 from workbench.values.grammar import Decimal, List, Map, Scalar, Struct, Type, parse
 from workbench.values.types import INTEGER_RANGES, TIMESTAMPS, arrow_type
 
@@ -27,6 +27,7 @@ _TIME_RANGE = tuple(
 )
 _DAY_RANGE = tuple((day - _EPOCH.date()).days for day in (date.min, date.max))
 _ROWS_NAMED = 5
+_UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _PLAIN = frozenset(
     {*INTEGER_RANGES, "DOUBLE", "FLOAT", "VARCHAR", "BLOB", "BOOLEAN", "TIME", "TIMESTAMP", "DATE"}
     - {"UHUGEINT"}
@@ -54,7 +55,7 @@ def cast_array(array: Any, node: Type, target: pa.DataType) -> Any:
     if types.is_null(source):
         return pa.nulls(len(array), target)
     if types.is_dictionary(source):
-        return cast_array(array.dictionary_decode(), node, target)
+        return cast_array(_decoded(array), node, target)
     if types.is_run_end_encoded(source):
         return cast_array(pc.run_end_decode(array), node, target)
     if types.is_timestamp(source) or types.is_date64(source):
@@ -63,8 +64,10 @@ def cast_array(array: Any, node: Type, target: pa.DataType) -> Any:
         return _from_date(array, target)
     if types.is_time(source) and target == pa.time64("us"):
         return _from_time(array, target)
-    if source.equals(target):
-        return array if _holds_everything(node) else from_values(array.to_pylist(), node, target)
+    if source.equals(target) and _holds_everything(node):
+        return array
+    if isinstance(node, Scalar) and node.name == "UUID" and _is_text(source) and _all_uuids(array):
+        return array.cast(target)
     fast = _exact_cast(array, target) if _holds_everything(node) else None
     return from_values(_python_values(array), node, target) if fast is None else fast
 
@@ -94,6 +97,17 @@ def _holds_everything(node: Type) -> bool:
     if isinstance(node, Scalar):
         return node.name in _PLAIN
     return isinstance(node, Decimal)
+
+
+def _decoded(array: Any) -> Any:
+    dictionary = array.dictionary
+    if pa.types.is_string_view(dictionary.type):  # as Polars gives it; Arrow cannot decode that
+        dictionary = dictionary.cast(pa.string())
+    return pa.DictionaryArray.from_arrays(array.indices, dictionary).dictionary_decode()
+
+
+def _all_uuids(array: Any) -> bool:
+    return pc.all(pc.match_substring_regex(array, _UUID)).as_py() is not False
 
 
 def _python_values(array: Any) -> list[Any]:
@@ -160,7 +174,7 @@ def _from_timestamp(array: Any, node: Type, target: pa.DataType) -> Any:
         return micros.view(target)
     if target == pa.date32():
         return _to_date(array, micros)
-    return from_values(micros.view(pa.timestamp("us")).to_pylist(), node, target)
+    return from_values(_python_values(array), node, target)
 
 
 def _refuse_finer(array: Any) -> None:
@@ -191,8 +205,10 @@ def _to_date(array: Any, micros: Any) -> Any:
     values = micros.fill_null(0).to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(values % _MICROS_PER_DAY)
     if len(rows):
-        text = repr(micros.view(pa.timestamp("us"))[int(rows[0])].as_py())
-        raise Unfit(f"{text} is not a DATE: it has a time of day", "send the date alone", int(rows[0]))
+        moment = array[int(rows[0])].as_py()
+        raise Unfit(
+            f"{show(moment)} is not a DATE: it has a time of day", "send the date alone", int(rows[0])
+        )
     return array.cast(pa.timestamp("us")).cast(pa.date32())
 
 

@@ -82,8 +82,26 @@ def open_stream(rows: Any) -> pa.RecordBatchReader | None:
         return rows.to_reader()
     if hasattr(rows, "to_pyarrow_batches"):
         return rows.to_pyarrow_batches()
-    if type(rows).__module__.partition(".")[0] == "polars" and hasattr(rows, "collect"):
-        rows = rows.collect()
-    if hasattr(rows, "__arrow_c_stream__") and not isinstance(rows, Mapping):
+    if type(rows).__module__.partition(".")[0] == "polars":
+        rows = _polars(rows)
+    if not hasattr(rows, "__arrow_c_stream__") or isinstance(rows, Mapping):
+        return None
+    try:
         return pa.RecordBatchReader.from_stream(rows)
-    return None
+    except pa.ArrowException as error:
+        raise WorkbenchError(
+            f"this {type(rows).__name__} cannot be read as Arrow: {error}",
+            hint="cast its columns to types that Arrow and DuckDB know",
+        ) from None
+
+
+def _polars(rows: Any) -> Any:
+    frame = rows.collect() if hasattr(rows, "collect") else rows
+    for name, kind in getattr(frame, "schema", {}).items():
+        if str(kind) == "Object":  # Polars exports the addresses of the objects
+            raise WorkbenchError(
+                f"column {name!r}: Polars columns of type Object are not supported",
+                hint="convert it first, or leave it out",
+                field=name,
+            )
+    return frame

@@ -40,7 +40,7 @@ class Unfit(ValueError):
 
 def show(value: object) -> str:
     """Return a value as it is quoted in messages."""
-    text = repr(value)
+    text = str(value) if isinstance(value, date | time) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -84,6 +84,7 @@ def _from_pandas(value: Any) -> Any:
 
 
 def to_integer(name: str) -> Convert:
+    """Return the converter of an integer type."""
     low, high = INTEGER_RANGES[name]
     text_too = name in WIDE_INTEGERS
 
@@ -162,6 +163,7 @@ def _float_of(value: int, cast: Callable[[Any], float], name: str) -> float:
 
 
 def to_decimal(node: Decimal) -> Convert:
+    """Return the converter of a DECIMAL."""
     step = decimal.Decimal(1).scaleb(-node.scale)
     limit = decimal.Decimal(10) ** (node.precision - node.scale)
 
@@ -177,7 +179,7 @@ def to_decimal(node: Decimal) -> Convert:
             ) from None
         except decimal.InvalidOperation:
             exact = limit
-        if abs(exact) >= limit:
+        if exact.copy_abs() >= limit:  # abs() would round to the caller's context
             raise Unfit(f"{show(value)} is out of range for {node}")
         return exact
 
@@ -206,6 +208,7 @@ def _as_decimal(value: Any, node: Decimal) -> decimal.Decimal | None:
 
 
 def to_varchar(value: Any) -> Any:
+    """Return text that UTF-8 can hold."""
     if type(value) is str and value.isascii():
         return value
     value = plain(value)
@@ -322,6 +325,9 @@ def _interval(value: Any) -> Any:
 
 
 def wrong_type(value: Any, name: str, hint: str) -> Unfit:
+    """Return the refusal of a value whose Python type the column does not take."""
+    if isinstance(value, float) and math.isnan(value):
+        hint = "use null (None) for a missing value"
     return Unfit(f"{show(value)} ({type(value).__name__}) is not a {name}", hint)
 
 
