@@ -110,7 +110,10 @@ class TestErrors:
         assert "Traceback" not in printed and "magics.py" not in printed
 
     def test_a_foreign_error_is_one_line(self, opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(wb.Project, "define", lambda *args, **kwargs: [][1])
+        def broken(*args: Any, **kwargs: Any) -> None:
+            raise IndexError("list index out of range")
+
+        monkeypatch.setattr(wb.Project, "define", broken)
         _, printed = run(opened, f"%%feature spend\n{SPEND}")
         assert printed.splitlines()[0] == "IndexError: list index out of range"
         assert "Traceback" not in printed

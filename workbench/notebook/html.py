@@ -7,17 +7,22 @@ or the data is escaped. Where a viewer removes ``<style>`` and ``<svg>`` (GitHub
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from html import escape
 from typing import Any
 
 from workbench.notebook.profile import ColumnProfile
 
 LONGEST_TEXT = 60
+LONGEST_TOP_VALUE = 24
 LONGEST_TOOLTIP = 500
+NUMBER = ' class="wb-number"'
 
 STYLE = """<style>
 .wb { color: var(--jp-ui-font-color1, var(--vscode-foreground, inherit)); font-size: 13px; line-height: 1.45;
+  white-space: normal;
   font-family: var(--jp-ui-font-family, system-ui, sans-serif);
   --wb-line: var(--jp-border-color2, rgba(128, 128, 128, .35)); --wb-soft: var(--jp-ui-font-color2, #808080);
   --wb-accent: var(--jp-brand-color1, #2196f3); --wb-code: var(--jp-code-font-family, ui-monospace, monospace);
@@ -30,7 +35,7 @@ STYLE = """<style>
 .wb .wb-scroll { overflow-x: auto; max-width: 100%; }
 .wb table.wb-table { border-collapse: collapse; margin: 2px 0 8px; font-size: 12px; width: auto; }
 .wb .wb-table th, .wb .wb-table td { border: 0; border-bottom: 1px solid var(--wb-line); padding: 3px 10px 3px 0;
-  text-align: left; vertical-align: middle; white-space: nowrap; max-width: 360px; overflow: hidden;
+  text-align: left; vertical-align: middle; white-space: nowrap; max-width: 420px; overflow: hidden;
   text-overflow: ellipsis; background: none; color: inherit; }
 .wb .wb-table th { color: var(--wb-soft); font-weight: 600; }
 .wb .wb-table .wb-number { text-align: right; font-variant-numeric: tabular-nums; }
@@ -60,30 +65,31 @@ def head(title: str, tags: Iterable[str] = (), notes: Iterable[str] = ()) -> str
     return f'<div class="wb-head">{" ".join(shown)}</div>'
 
 
-def value(item: Any) -> str:
+def value(item: Any, longest: int = LONGEST_TEXT) -> str:
     """One value as a person reads it; the full value is in the tooltip when it was shortened."""
     if item is None:
         return '<span class="wb-soft">null</span>'
     text = _text(item)
-    if len(text) > LONGEST_TEXT:
-        return f'<span title="{escape(text[:LONGEST_TOOLTIP])}">{escape(text[: LONGEST_TEXT - 1])}…</span>'
+    if len(text) > longest:
+        return f'<span title="{escape(text[:LONGEST_TOOLTIP])}">{escape(text[: longest - 1])}…</span>'
     return escape(text)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Rows of values under their column names."""
-    cells = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    names = "".join(f"<th>{escape(name)}</th>" for name in columns)
-    return _table(names, cells)
+    shown = [[_cell(item) for item in row] for row in rows]
+    names = "".join(
+        f"<th{NUMBER if any(row[place].startswith(f'<td{NUMBER}') for row in shown) else ''}>{escape(name)}</th>"
+        for place, name in enumerate(columns)
+    )
+    return _table(names, "".join(f"<tr>{''.join(row)}</tr>" for row in shown))
 
 
 def columns(profiles: Sequence[ColumnProfile]) -> str:
     """Schema and profile in one table: a line per column."""
-    names = "".join(
-        f"<th>{title}</th>"
-        for title in ("column", "type", "nulls", "distinct", "values", "min", "median", "max")
-    )
-    return _table(names, "".join(map(_column, profiles)))
+    texts = "".join(f"<th>{title}</th>" for title in ("column", "type"))
+    numbers = "".join(f"<th{NUMBER}>{title}</th>" for title in ("nulls", "distinct", "min", "median", "max"))
+    return _table(f"{texts}{numbers}<th>values</th>", "".join(map(_column, profiles)))
 
 
 def schema(types: dict[str, str]) -> str:
@@ -137,19 +143,19 @@ def _table(names: str, body: str) -> str:
 
 
 def _cell(item: Any) -> str:
-    is_number = isinstance(item, int | float) and not isinstance(item, bool)
-    return f'<td class="wb-number">{value(item)}</td>' if is_number else f"<td>{value(item)}</td>"
+    is_number = isinstance(item, int | float | Decimal) and not isinstance(item, bool)
+    return f"<td{NUMBER if is_number else ''}>{value(item)}</td>"
 
 
 def _column(column: ColumnProfile) -> str:
-    low, middle, high = (column.quantiles[i] for i in (0, 2, 4)) if column.quantiles else ("", "", "")
+    edges = [column.quantiles[i] for i in (0, 2, 4)] if column.quantiles else ["", "", ""]
     cells = [
         f"<td>{escape(column.name)}</td>",
         f"<td><code>{escape(column.type)}</code></td>",
-        f'<td class="wb-number">{_nulls(column)}</td>',
-        f'<td class="wb-number">{"" if column.distinct is None else f"{column.distinct:,}"}</td>',
+        f"<td{NUMBER}>{_nulls(column)}</td>",
+        f"<td{NUMBER}>{'' if column.distinct is None else f'{column.distinct:,}'}</td>",
+        *(f"<td{NUMBER}>{value(edge)}</td>" for edge in edges),
         f"<td>{_distribution(column)}</td>",
-        *(_cell(edge) for edge in (low, middle, high)),
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
@@ -169,16 +175,21 @@ def _distribution(column: ColumnProfile) -> str:
         return f'<span title="min / quartiles / max: {escape(quartiles)}">{histogram(column.bars)}</span>{beside}'
     if column.not_finite:
         return f'<span class="wb-warn">{column.not_finite:,} not finite</span>'
-    return ", ".join(f'{value(top.value)} <span class="wb-soft">×{top.count:,}</span>' for top in column.top)
+    return ", ".join(
+        f'{value(top.value, LONGEST_TOP_VALUE)} <span class="wb-soft">×{top.count:,}</span>'
+        for top in column.top
+    )
 
 
 def _text(item: Any) -> str:
     if isinstance(item, bool):
         return str(item).lower()
     if isinstance(item, float):
-        return f"{item:.6g}"
+        return "NaN" if math.isnan(item) else f"{item:.6g}"
     if isinstance(item, dt.datetime):
-        return item.isoformat(" ", "milliseconds" if item.microsecond else "seconds")
+        return item.isoformat(
+            " ", "milliseconds" if item.microsecond else "seconds" if item.second else "minutes"
+        )
     if isinstance(item, bytes):
         return f"0x{item[:LONGEST_TEXT].hex()}"
     return str(item)

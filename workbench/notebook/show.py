@@ -20,7 +20,7 @@ EXAMPLES_SHOWN = 10
 def finding(found: Finding) -> str:
     """One lint finding as a line of HTML: severity, place, what and what to do."""
     place = f"line {found.position.line}: " if found.position else ""
-    hint = f' <span class="wb-soft">{escape(found.hint)}</span>' if found.hint else ""
+    hint = f'<br><span class="wb-soft">{escape(found.hint)}</span>' if found.hint else ""
     mark = f'<span class="wb-{CLASS_OF.get(found.severity, "soft")}">{escape(found.severity)}</span>'
     return f'{mark} {escape(place)}{escape(found.message)} <code class="wb-soft">{escape(found.code)}</code>{hint}'
 
