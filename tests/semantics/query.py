@@ -274,7 +274,7 @@ def literal(node: Literal) -> str:
     if isinstance(value, date):
         return f"DATE '{value.isoformat()}'"
     if isinstance(value, float):
-        return f"CAST({value!r} AS DOUBLE)"
+        return f"CAST({value!r} AS DOUBLE)" if node.type == "DOUBLE" else repr(value)
     assert isinstance(value, int | Decimal)
     return f"({value})" if value < 0 else str(value)  # -(-1), never the comment --1
 
