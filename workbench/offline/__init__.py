@@ -1,0 +1,7 @@
+"""Features of anchor rows in bulk, each as of its own time."""
+
+from workbench.offline.features import OfflineFeatures
+from workbench.offline.result import Result
+from workbench.offline.run import Progress
+
+__all__ = ["OfflineFeatures", "Progress", "Result"]

@@ -57,19 +57,25 @@ class RequestForm:
         return f"WITH {', '.join(with_parts)} SELECT {', '.join(outputs)} FROM {anchors} a{joins}{order}"
 
     def keys_sql(self, part: Stage | Lookup) -> str:
-        """Return the query of a part's key values, by anchor, where they depend on earlier lookups."""
+        """Return the query of a part's key values, then of a stage its order value, by anchor."""
         before = None
         if isinstance(part, Lookup):
             before = self.plan.lookups.index(part)
         with_parts, anchors = self._lookups(before)
-        order = [part.order_anchor] if isinstance(part, Stage) else []
-        keys = ", ".join(plan_sql(value) for value in (*(k.anchor for k in part.keys), *order))
-        return f"WITH {', '.join(with_parts)} SELECT {keys or 'NULL'} FROM {anchors} a ORDER BY a.__anchor"
+        values = [plan_sql(key.anchor) for key in part.keys]
+        if isinstance(part, Stage):
+            values.append(self._order_sql(part))
+        return f"WITH {', '.join(with_parts)} SELECT {', '.join(values)} FROM {anchors} a ORDER BY a.__anchor"
 
-    def anchors_sql(self) -> str:
-        """Return the query of the anchor rows with the columns of their lookups."""
-        with_parts, anchors = self._lookups()
-        return f"WITH {', '.join(with_parts)} SELECT * FROM {anchors}"
+    def lookup_sql(self, lookup: Lookup, anchors: str) -> str:
+        """Return the query of the relation ``anchors`` with the columns of one more lookup."""
+        return (
+            f"WITH found AS ({self._lookup(lookup, anchors)}) {self._with_lookup(lookup, anchors, 'found')}"
+        )
+
+    def stage_sql(self, stage: Stage, anchors: str) -> str:
+        """Return the query of one stage for the relation ``anchors``: ``__anchor`` and its aggregates."""
+        return f"WITH {', '.join(self._stage(stage, anchors))} SELECT * FROM g_{stage.name}"
 
     # -- lookups
 
@@ -79,12 +85,15 @@ class RequestForm:
         for number, lookup in enumerate(self.plan.lookups[:before]):
             found = f"l_{lookup.name}"
             parts.append(f"{found} AS ({self._lookup(lookup, anchors)})")
-            columns = ", ".join(f"r.{lookup_name(lookup.name, name)}" for name, _ in lookup.columns)
-            on = "r.__anchor = a.__anchor" if self.grouped else "true"
             after = f"anchors{number + 1}"
-            parts.append(f"{after} AS (SELECT a.*, {columns} FROM {anchors} a LEFT JOIN {found} r ON {on})")
+            parts.append(f"{after} AS ({self._with_lookup(lookup, anchors, found)})")
             anchors = after
         return parts, anchors
+
+    def _with_lookup(self, lookup: Lookup, anchors: str, found: str) -> str:
+        columns = ", ".join(f"r.{lookup_name(lookup.name, name)}" for name, _ in lookup.columns)
+        on = "r.__anchor = a.__anchor" if self.grouped else "true"
+        return f"SELECT a.*, {columns} FROM {anchors} a LEFT JOIN {found} r ON {on}"
 
     def _lookup(self, lookup: Lookup, anchors: str) -> str:
         values = ", ".join(

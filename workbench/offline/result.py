@@ -1,0 +1,103 @@
+"""What bulk evaluation returns: a lazy table that opens into the library of the user's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from workbench.errors import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+#: Runs the query and returns its batches.
+Produce = Callable[[], pa.RecordBatchReader]
+
+
+class Result:
+    """Rows that are computed when they are first asked for.
+
+    Parameters
+    ----------
+    columns
+        Names and DuckDB types of the columns.
+    produce
+        Computes the rows.
+    metadata
+        What a Parquet file records of where the rows come from.
+
+    Examples
+    --------
+    >>> view.preview(5).to_pandas()                     # doctest: +SKIP
+    >>> view.offline().to_parquet("train.parquet")      # doctest: +SKIP
+    """
+
+    def __init__(
+        self, columns: dict[str, str], produce: Produce, metadata: dict[str, str] | None = None
+    ) -> None:
+        self.columns = columns
+        self.metadata = metadata or {}
+        self._produce = produce
+        self._table: pa.Table | None = None
+
+    def to_pyarrow(self) -> pa.Table:
+        """Return the rows as an Arrow table (computed once, then kept)."""
+        if self._table is None:
+            self._table = self._produce().read_all()
+        return self._table
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the rows as a pandas DataFrame."""
+        return self.to_pyarrow().to_pandas()
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return the rows as a Polars DataFrame (polars must be installed)."""
+        import polars
+
+        frame = polars.from_arrow(self.to_pyarrow())
+        assert isinstance(frame, polars.DataFrame)
+        return frame
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write the rows to a Parquet file, batch by batch; its metadata says which plan and cut they come from."""
+        import pyarrow.parquet as pq
+
+        target = Path(path)
+        reader = self._table.to_reader() if self._table is not None else self._produce()
+        schema = reader.schema.with_metadata({**(reader.schema.metadata or {}), **self._encoded()})
+        with pq.ParquetWriter(target, schema) as writer:
+            for batch in reader:
+                writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+        return target
+
+    df = to_pandas
+    pl = to_polars
+    arrow = to_pyarrow
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.to_pyarrow().__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return int(self.to_pyarrow().num_rows)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        close = did_you_mean(name, ("to_pandas", "to_polars", "to_pyarrow", "to_parquet", "columns"))
+        hint = close or "call .to_pandas(), .to_polars() or .to_pyarrow() first"
+        raise AttributeError(f"a Result has no {name!r}: {hint}")
+
+    def __repr__(self) -> str:
+        state = f"{self._table.num_rows:,} rows" if self._table is not None else "not computed yet"
+        return f"<Result {len(self.columns)} columns, {state}: .to_pandas() .to_polars() .to_pyarrow() .to_parquet(path)>"
+
+    def _repr_html_(self) -> str:
+        frame = self.to_pyarrow().slice(0, 50).to_pandas()
+        return str(frame.to_html(index=False, border=0, na_rep="NULL", max_rows=50))
+
+    def _encoded(self) -> dict[bytes, bytes]:
+        return {f"workbench.{key}".encode(): value.encode() for key, value in self.metadata.items()}

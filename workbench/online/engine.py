@@ -1,0 +1,220 @@
+"""The engine that answers requests: in process, in the check and in the server."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from workbench.errors import RowError
+from workbench.online.reference import ReferenceDriver
+from workbench.plan.failures import failure
+from workbench.plan.model import FeaturePlan
+from workbench.storage import Storage
+from workbench.values.coerce import row_coercer
+from workbench.values.types import arrow_schema
+
+FILTERED = "the row does not satisfy the view's WHERE"
+
+#: How far ahead of the server's clock a request's time may be.
+TOLERANCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one request row.
+
+    Exactly one of ``features``, ``reason`` (why there are none) and ``error`` is set. ``as_of`` is the time the row was
+    answered at (UTC), ``last_seq`` the last arrival that was known.
+    """
+
+    features: dict[str, Any] | None
+    reason: str | None
+    error: RowError | None
+    as_of: datetime
+    last_seq: int
+
+
+class Engine:
+    """Answers requests of one plan; thread-safe.
+
+    Parameters
+    ----------
+    storage
+        The project's storage.
+    plan
+        The plan; the indexes of :func:`workbench.online.index_needs` must exist.
+
+    Examples
+    --------
+    >>> engine = Engine(storage, plan)                                     # doctest: +SKIP
+    >>> engine.request([{"card_id": 7, "amount": 12.5}])[0].features       # doctest: +SKIP
+    {'txn_cnt_7d': 3}
+    """
+
+    def __init__(self, storage: Storage, plan: FeaturePlan) -> None:
+        self.storage = storage
+        self.plan = plan
+        self._names = list(plan.features)
+        self._columns = plan.request_columns
+        self._schema = arrow_schema(self._columns)
+        required = [name for name in self._columns if name != plan.time]
+        self._coerce = row_coercer(storage.table(plan.table).columns, required=required)
+        self._idle: queue.SimpleQueue[ReferenceDriver] = queue.SimpleQueue()
+        self._pid = os.getpid()
+
+    def request(
+        self, rows: Sequence[dict[str, Any]], as_of: Sequence[datetime | None] | None = None
+    ) -> list[Answer]:
+        """Return the features of new anchor rows; a bad row gives an error in its place.
+
+        Parameters
+        ----------
+        rows
+            Anchor rows by column name. Columns that the view does not use may be left out; without a time, the row is
+            answered as of now.
+        as_of
+            Times to answer at instead (naive means UTC), one for each row.
+        """
+        cut = self.storage.last_seq()
+        now = datetime.now(UTC).replace(tzinfo=None)
+        prepared: list[dict[str, Any] | RowError] = []
+        times: list[datetime] = []
+        for index, row in enumerate(rows):
+            wanted = as_of[index] if as_of is not None else None
+            try:
+                coerced = self._prepare(row, wanted, now, index if len(rows) > 1 else None)
+                times.append(coerced[self.plan.time] if self.plan.time else wanted or now)
+                prepared.append(coerced)
+            except RowError as error:
+                times.append(wanted or now)
+                prepared.append(error)
+        return self._answers(prepared, times, cut)
+
+    def replay(self, rows: pa.Table, seqs: Sequence[int | None], cut: int) -> list[Answer]:
+        """Return the features of anchor rows at their own positions, knowing only what ``cut`` knew.
+
+        Parameters
+        ----------
+        rows
+            Anchor rows with the plan's request columns.
+        seqs
+            Their arrival numbers; None for rows that are not stored.
+        cut
+            Rows of a greater seq are not known.
+        """
+        times = rows.column(self.plan.time).to_pylist() if self.plan.time else [datetime.min] * rows.num_rows
+        found = self._evaluate(rows.select(self._schema.names), seqs, cut)
+        return [self._answer(value, time, cut) for value, time in zip(found, times, strict=True)]
+
+    def close(self) -> None:
+        """Close the engine's sessions."""
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except queue.Empty:
+                return
+
+    # -- one batch
+
+    def _prepare(
+        self, row: dict[str, Any], as_of: datetime | None, now: datetime, index: int | None
+    ) -> dict[str, Any]:
+        coerced = self._coerce(row, index)
+        time = self.plan.time
+        if time is None:
+            return coerced
+        if as_of is not None:
+            coerced[time] = _naive(as_of)
+        elif coerced[time] is None:
+            if time in row:
+                raise RowError(
+                    f"{time!r} is the event time and cannot be null",
+                    hint="leave it out to be answered as of now",
+                    field=time,
+                    row=index,
+                )
+            coerced[time] = now
+        if coerced[time] > now + TOLERANCE:
+            raise RowError(
+                f"{time!r} is {coerced[time].isoformat()}Z, which is later than the server's clock ({now.isoformat()}Z)",
+                hint="send the event's time in UTC, or leave it out to be answered as of now",
+                field=time,
+                row=index,
+            )
+        return coerced
+
+    def _answers(
+        self, prepared: list[dict[str, Any] | RowError], times: list[datetime], cut: int
+    ) -> list[Answer]:
+        good = [row for row in prepared if not isinstance(row, RowError)]
+        found: list[tuple[Any, ...] | RowError] = []
+        if good:
+            arrays = [pa.array([row[field.name] for row in good], type=field.type) for field in self._schema]
+            table = pa.Table.from_arrays(arrays, schema=self._schema) if arrays else _rows_only(len(good))
+            found = self._evaluate(table, [None] * len(good), cut)
+        results = iter(found)
+        return [
+            self._answer(row if isinstance(row, RowError) else next(results), time, cut)
+            for row, time in zip(prepared, times, strict=True)
+        ]
+
+    def _answer(self, value: tuple[Any, ...] | RowError, time: datetime, cut: int) -> Answer:
+        if isinstance(value, RowError):
+            return Answer(None, None, value, time, cut)
+        if not value[0]:
+            return Answer(None, FILTERED, None, time, cut)
+        return Answer(dict(zip(self._names, value[1:], strict=True)), None, None, time, cut)
+
+    def _evaluate(
+        self, rows: pa.Table, seqs: Sequence[int | None], cut: int
+    ) -> list[tuple[Any, ...] | RowError]:
+        driver = self._take()
+        try:
+            try:
+                return list(driver.answer(rows, seqs, cut))
+            except duckdb.Error as error:
+                if rows.num_rows == 1:
+                    return [self._row_error(error)]
+            # One row's value cannot be computed: find out which, and answer the others.
+            return [self._alone(driver, rows, seqs, cut, index) for index in range(rows.num_rows)]
+        finally:
+            self._idle.put(driver)
+
+    def _alone(
+        self, driver: ReferenceDriver, rows: pa.Table, seqs: Sequence[int | None], cut: int, index: int
+    ) -> tuple[Any, ...] | RowError:
+        try:
+            return driver.answer(rows.slice(index, 1), [seqs[index]], cut)[0]
+        except duckdb.Error as error:
+            return self._row_error(error)
+
+    def _row_error(self, error: duckdb.Error) -> RowError:
+        found = failure(error, self.plan)
+        if not isinstance(found, RowError):
+            raise found from None
+        return found
+
+    def _take(self) -> ReferenceDriver:
+        """A driver that no other thread uses; sessions made before a fork are not used after it."""
+        if self._pid != os.getpid():
+            self._idle, self._pid = queue.SimpleQueue(), os.getpid()
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return ReferenceDriver(self.storage, self.plan)
+
+
+def _naive(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
+def _rows_only(count: int) -> pa.Table:
+    """A table of rows without columns, for views that read nothing of the anchor."""
+    return pa.table({"__none": pa.nulls(count)})

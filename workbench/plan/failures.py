@@ -1,0 +1,39 @@
+"""What DuckDB's run-time errors mean to the user of a view."""
+
+from __future__ import annotations
+
+import duckdb
+
+from workbench.errors import RowError, WorkbenchError
+from workbench.plan.expr import AggregateRef, walk
+from workbench.plan.model import FeaturePlan
+
+_VALUE_ERRORS = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
+
+
+def failure(error: duckdb.Error, plan: FeaturePlan) -> WorkbenchError:
+    """Return the error to show: a RowError where a row's value cannot be computed."""
+    message = " ".join(str(error).split())
+    if isinstance(error, _VALUE_ERRORS):
+        if "INT128" in message or "HUGEINT" in message:
+            return _sum_overflow(plan)
+        return RowError(f"a value cannot be computed: {message}", hint="use TRY_CAST, or NULLIF for divisors")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return WorkbenchError(
+            f"not enough memory or disk space: {message}", hint="select fewer rows, or free disk space"
+        )
+    return WorkbenchError(f"the features cannot be computed: {message}")
+
+
+def _sum_overflow(plan: FeaturePlan) -> RowError:
+    sums = {aggregate.name for aggregate in plan.aggregates if aggregate.cast}
+    names = [
+        output.name
+        for output in plan.outputs
+        if any(isinstance(node, AggregateRef) and node.name in sums for node in walk(output.expr))
+    ]
+    return RowError(
+        f"an integer sum does not fit BIGINT ({' or '.join(names)})",
+        hint="sum CAST(x AS DOUBLE) or CAST(x AS DECIMAL(38, 0)) instead",
+        field=names[0] if len(names) == 1 else None,
+    )
