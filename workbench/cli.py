@@ -229,13 +229,12 @@ def rollback(name: ViewArgument, project: ProjectOption = None) -> None:
 @app.command()
 def ps(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """List what is deployed, and where."""
-    found = _project(project).deployments()
-    columns = ["view", "version", "url"]
-    rows = [[d.view, d.version, d.url] for d in found]
+    states = [deployment.status() for deployment in _project(project).deployments()]
     if as_json:
-        say_json([dict(zip(columns, row, strict=True)) for row in rows])
-    elif rows:
-        say_table(columns, rows)
+        say_json(states)
+    elif states:
+        columns = ["view", "version", "state", "url", "requests", "p50_ms"]
+        say_table(columns, [[state[name] for name in columns] for state in states])
     else:
         say("nothing is deployed")
 
@@ -256,6 +255,24 @@ def stop(
         say(f"{name} is no longer served")
     else:
         say("the server has stopped" if stop_server(opened.path) else "no server runs")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that serve.")] = 1,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start the project's server in the background, unless it runs; what is deployed is served again."""
+    from workbench.deployment import ensure_server
+
+    server = ensure_server(existing_project_path(project), workers=workers, host=host, port=port)
+    if as_json:
+        say_json({"url": server.url, "pid": server.pid})
+    else:
+        say(f"the server (process {server.pid}) listens at {server.url}")
 
 
 @app.command()

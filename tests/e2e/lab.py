@@ -44,7 +44,9 @@ class Lab:
         """Write a notebook of code cells into the folder."""
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), self.root / name)
+        nbformat.write(
+            nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), self.root / name
+        )
 
     def api(self, path: str, method: str = "GET") -> Any:
         """Call the server's REST interface."""
@@ -61,7 +63,9 @@ class Lab:
     def open_notebook(self, page: Any, name: str) -> None:
         """Open a notebook in a browser page and wait until it is there."""
         page.goto(f"{self.url}/lab/tree/{name}?token={self.token}&reset")
-        page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.content?.widgets?.length > 0", timeout=120_000)
+        page.wait_for_function(
+            "() => window.jupyterapp?.shell?.currentWidget?.content?.widgets?.length > 0", timeout=120_000
+        )
 
     def run_cell(self, page: Any, index: int) -> None:
         """Run the notebook's cell of that index and wait for its end."""

@@ -17,6 +17,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 import workbench
 from workbench.errors import NotFound, WorkbenchError, describe
 from workbench.locate import existing_project_path
+from workbench.notebook.show import Listing
 from workbench.notebook.summary import ROWS_SHOWN
 
 if TYPE_CHECKING:
@@ -142,10 +143,15 @@ class WorkbenchMagics(Magics):
         return self._opened
 
     def _tables(self, asked: Namespace) -> Any:
-        return self.project(asked.project).list_tables()
+        tables = self.project(asked.project).list_tables()
+        return Listing(
+            tables, ["table", "rows", "time"], lambda table: [table.name, table.count(), table.time]
+        )
 
     def _views(self, asked: Namespace) -> Any:
-        return self.project(asked.project).list_views()
+        views = self.project(asked.project).list_views()
+        columns = ["view", "version", "anchor", "features"]
+        return Listing(views, columns, lambda view: [view.name, view.version, view.anchor, len(view.schema)])
 
     def _show(self, asked: Namespace) -> Any:
         project, name = self.project(asked.project), _need(asked, "a view or table")
@@ -164,11 +170,15 @@ class WorkbenchMagics(Magics):
         return self.project(asked.project).view(_need(asked, "a view")).deploy()
 
     def _ps(self, asked: Namespace) -> Any:
-        return self.project(asked.project).deployments()
+        columns = ["view", "version", "state", "url", "requests", "p50_ms"]
+        deployments = self.project(asked.project).deployments()
+        return Listing(deployments, columns, lambda one: list(map(one.status().get, columns)))
 
     def _stop(self, asked: Namespace) -> Any:
+        from workbench.deployment import stop_server
+
         project = self.project(asked.project)
-        return project.deployment(asked.name).stop() if asked.name else project.stop()
+        return project.deployment(asked.name).stop() if asked.name else stop_server(project.path)
 
 
 def _need(asked: Namespace, what: str) -> str:

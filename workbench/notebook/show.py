@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from workbench.errors import WorkbenchError, describe
 from workbench.notebook import html
 
 if TYPE_CHECKING:
     from workbench.consistency import Report
     from workbench.deployment import Deployment
     from workbench.plan.lint import Finding
+
+Item = TypeVar("Item")
 
 CLASS_OF = {"error": "bad", "warning": "warn", "info": "soft"}
 EXAMPLES_SHOWN = 10
@@ -42,11 +45,44 @@ def report(checked: Report) -> str:
 
 def deployment(live: Deployment) -> str:
     """Where an endpoint is and how to call it; the key stays a variable."""
+    name = f"<b>{escape(live.view)}</b> version {live.version}"
+    try:
+        url, snippet = live.url, live.curl()
+    except WorkbenchError as error:
+        return html.page(
+            f'<div><b class="wb-warn">○ not served</b> {name}</div>', html.message(describe(error))
+        )
+    docs = url.removesuffix(f"v1/features/{live.view}") + "docs"
     return html.page(
-        f'<div><b class="wb-good">● live</b> <b>{escape(live.view)}</b> version {live.version} at '
-        f'<a href="{escape(live.url)}">{escape(live.url)}</a></div>',
-        html.code(live.curl()),
+        f'<div><b class="wb-good">● live</b> {name} at <code>{escape(url)}</code> '
+        f'<a href="{escape(docs)}" target="_blank" rel="noopener">docs</a></div>',
+        html.code(snippet),
     )
+
+
+class Listing(list[Item]):
+    """A list that a notebook shows as a table.
+
+    Parameters
+    ----------
+    items
+        The items.
+    columns
+        The table's columns.
+    row
+        Gives an item's values in them.
+    """
+
+    def __init__(
+        self, items: Iterable[Item], columns: Sequence[str], row: Callable[[Item], Sequence[Any]]
+    ) -> None:
+        super().__init__(items)
+        self._columns, self._row = columns, row
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return html.page('<div class="wb-soft">none</div>')
+        return html.page(html.table(self._columns, map(self._row, self)))
 
 
 def _bound(checked: Report) -> str:

@@ -1,0 +1,202 @@
+"""The commands: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import workbench as wb
+from workbench.cli import app
+from workbench.deployment import stop_server
+
+SPEND = """SELECT card, amount, sum(amount) OVER w AS total
+FROM payments
+WINDOW w AS (PARTITION BY card ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)
+"""
+CSV = "card,amount,ts\n" + "".join(f"{i % 2},{i}.5,2026-01-0{i + 1} 12:00:00\n" for i in range(6))
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WORKBENCH_PROJECT", raising=False)
+    monkeypatch.delenv("WORKBENCH_DEBUG", raising=False)
+    Path("payments.csv").write_text(CSV)
+    Path("spend.sql").write_text(SPEND)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A project with a table and a view, which workbench.toml names."""
+    ok("init", "shop")
+    ok("table", "add", "payments", "payments.csv", "--time", "ts")
+    ok("define", "spend", "spend.sql")
+    return tmp_path / "shop"
+
+
+def run(*command: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(app, list(command), input=stdin)
+
+
+def ok(*command: str, stdin: str | None = None) -> str:
+    result = run(*command, stdin=stdin)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def ok_json(*command: str) -> Any:
+    return json.loads(ok(*command, "--json"))
+
+
+def refused(*command: str, stdin: str | None = None) -> str:
+    result = run(*command, stdin=stdin)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+def test_init_creates_the_project_and_names_it(tmp_path: Path) -> None:
+    assert "workbench.toml" in ok("init", "shop")
+    assert (tmp_path / "shop" / "workbench.db").exists()
+    ok("init", "shop")
+    assert "another project" in refused("init", "other")
+
+
+def test_tables(shop: Path) -> None:
+    [payments] = ok_json("table", "list")
+    assert payments["table"] == "payments" and payments["rows"] == 6 and payments["time"] == "ts"
+    assert payments["columns"] == {"card": "BIGINT", "amount": "DOUBLE", "ts": "TIMESTAMP"}
+    assert "payments" in ok("table", "list")
+    shown = ok("table", "show", "payments")
+    assert "TIMESTAMP" in shown and "6 rows" in shown
+
+
+def test_append_with_a_token_stores_once(shop: Path) -> None:
+    Path("more.csv").write_text("card,amount,ts\n0,9,2026-02-01 00:00:00\n")
+    first = ok_json("table", "append", "payments", "more.csv", "--token", "a")
+    again = ok_json("table", "append", "payments", "more.csv", "--token", "a")
+    assert first["accepted"] == 1 and again["replayed"]
+    assert ok_json("table", "show", "payments")["rows"] == 7
+
+
+def test_the_same_file_again_is_no_error_and_another_is(shop: Path) -> None:
+    ok("table", "add", "payments", "payments.csv", "--time", "ts")
+    Path("payments.csv").write_text(CSV.replace("0,0.5", "0,0.75"))
+    assert "payments" in refused("table", "add", "payments", "payments.csv", "--time", "ts")
+    ok("table", "add", "payments", "payments.csv", "--time", "ts", "--if-exists", "replace")
+
+
+def test_drop_is_refused_while_a_view_uses_the_table(shop: Path) -> None:
+    assert "spend" in refused("table", "drop", "payments")
+
+
+def test_define_shows_columns_and_findings(shop: Path) -> None:
+    assert "BIGINT" in ok("define", "spend", "-", stdin=SPEND)
+    defined = ok_json("define", "spend", "spend.sql")
+    assert list(defined["features"]) == ["card", "amount", "total"]
+    assert defined["version"] is None
+    assert "version 1" in ok("define", "spend", "spend.sql", "--save")
+
+
+def test_preview(shop: Path) -> None:
+    rows = ok_json("preview", "spend", "-n", "3")
+    assert len(rows) == 3
+    assert {"card": 1, "amount": 5.5, "total": 10.5} in rows
+    assert ok("preview", "spend", "-n", "3").splitlines()[0].split() == ["card", "amount", "total"]
+
+
+def test_check_ends_with_0_when_nothing_differs(shop: Path) -> None:
+    checked = ok_json("check", "spend")
+    assert checked["compared"] > 0 and checked["different"] == 0
+    assert "0" in ok("check", "spend", "--rows", "all")
+
+
+def test_check_ends_with_1_on_a_difference(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Different:
+        different = 1
+
+        def to_dict(self) -> dict[str, int]:
+            return {"different": 1}
+
+    monkeypatch.setattr(wb.View, "check", lambda *args, **kwargs: Different())
+    result = run("check", "spend", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {"different": 1}
+
+
+def test_deploy_ps_rollback_stop(shop: Path) -> None:
+    try:
+        deployed = ok_json("deploy", "spend")
+        assert deployed["version"] == 1
+        ok("define", "spend", "-", stdin=SPEND.replace("AS total", "AS spent"))
+        assert "version 2" in ok("deploy", "spend") and "$WORKBENCH_API_KEY" in ok("deploy", "spend")
+        assert "version 1" in ok("rollback", "spend")
+        assert [(row["view"], row["version"]) for row in ok_json("ps")] == [("spend", 1)]
+        ok("stop", "spend")
+        assert ok_json("ps") == []
+        assert "no server" in ok("stop")
+        assert ok_json("serve")["url"].startswith("http://127.0.0.1:")
+        assert "stopped" in ok("stop")
+    finally:
+        stop_server(shop)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["ps", "--project", "nowhere"], "there is no project in"),
+        (["table", "show", "paymnets"], "did you mean 'payments'"),
+        (["table", "add", "more", "missing.csv"], "missing.csv"),
+        (["table", "add", "more", "payments.csv", "--time", "tz"], "tz"),
+        (["define", "spend", "missing.sql"], "missing.sql"),
+        (["preview", "spnd"], "did you mean 'spend'"),
+        (["preview", "spend", "-n", "0"], "-n"),
+        (["check", "spend", "--rows", "many"], "--rows"),
+        (["stop", "spend"], "spend"),
+        (["rollback", "spend"], "spend"),
+        (["frobnicate"], "frobnicate"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_errors_are_messages(shop: Path, command: list[str], said: str) -> None:
+    assert said in refused(*command)
+
+
+def test_a_query_error_has_place_and_caret(shop: Path) -> None:
+    printed = refused("define", "spend", "-", stdin=SPEND.replace("sum(amount)", "sum(amont)"))
+    assert "line 1, column" in printed and "^" in printed and "did you mean 'amount'" in printed
+
+
+def test_no_project_at_all() -> None:
+    assert "workbench init" in refused("ps")
+
+
+def test_doctor(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {one["name"]: one for one in ok_json("doctor")}
+    assert seen["project"]["well"] and "1 tables" in seen["project"]["found"]
+    assert "ok  dependencies" in ok("doctor")
+    broken = run("doctor", "--project", "payments.csv")
+    assert broken.exit_code == 1
+    assert "does not open" in broken.stdout
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a terminal does."""
+    line = [sys.executable, "-m", "workbench", *arguments]
+    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_as_a_process(shop: Path) -> None:
+    assert command("--version").stdout.strip() == wb.__version__
+    assert "doctor" in command("--help").stdout
+    rows = command("preview", "spend", "--json")
+    assert rows.returncode == 0 and len(json.loads(rows.stdout)) == 6
+    wrong = command("preview", "spnd")
+    assert wrong.returncode == 2 and wrong.stderr.startswith("error: ") and "Traceback" not in wrong.stderr
