@@ -24,7 +24,7 @@ from workbench.storage.manifest import (
     reserve_seq,
 )
 from workbench.storage.model import ColumnFile, Part, Receipt, StoredIndex, StoredTable
-from workbench.storage.tables import check_times, insert_table, matching_schema
+from workbench.storage.tables import check_schema, check_times, conform, insert_table
 
 Extra = Callable[[sqlite3.Connection], None]
 
@@ -79,12 +79,12 @@ class BulkLoader:
         *,
         hashed: bool,
     ) -> tuple[Part, str | None]:
-        names = matching_schema(table, reader.schema).names
+        check_schema(table, reader.schema)
         digest = hashlib.sha256() if hashed else None
         with PartWriter(self._files, table) as writer:
             rows = 0
             for batch in reader:
-                chunk = pa.Table.from_batches([batch]).select(names)
+                chunk = conform(table, pa.Table.from_batches([batch]))
                 if table.time is not None and batch.num_rows:
                     check_times(table, chunk.column(table.time).chunk(0), first_row=rows)
                 writer.write(chunk, np.arange(rows, rows + chunk.num_rows, dtype=np.int64))

@@ -157,8 +157,9 @@ class Files:
         return lease
 
     def end_lease(self, lease: Path) -> None:
-        """Give up a lease."""
-        lease.unlink(missing_ok=True)
+        """Give up a lease; in a forked child those of the parent stay."""
+        if self._presence is not None and lease.name.split(".")[1] == self._presence.path.stem:
+            lease.unlink(missing_ok=True)
 
     def collect(self) -> int:
         """Remove files that no commit names any more and no lease protects; return how many."""

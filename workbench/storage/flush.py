@@ -27,7 +27,7 @@ from workbench.values.types import arrow_schema
 
 MERGE_COUNT = 4
 MERGE_BASE_ROWS = 16_384
-MERGE_LIMIT_ROWS = 4_000_000
+MERGE_LIMIT_ROWS = 8_500_000
 IDLE_SECONDS = 20.0
 
 logger = logging.getLogger(__name__)
@@ -149,8 +149,9 @@ class Flusher:
                 part_id = insert_part(connection, part)
                 for index_id, files in built.items():
                     insert_segment_files(connection, index_id, part_id, files)
-                for record in flushed:
-                    connection.execute("DELETE FROM log WHERE first_seq = ?", (record.first_seq,))
+                connection.executemany(
+                    "DELETE FROM log WHERE first_seq = ?", [(record.first_seq,) for record in flushed]
+                )
                 connection.execute(
                     "UPDATE tables SET flushed_seq = max(flushed_seq, ?),"
                     " tail_rows = (SELECT coalesce(sum(rows), 0) FROM log WHERE table_id = tables.id),"

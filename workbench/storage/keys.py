@@ -7,6 +7,7 @@ all types. -0.0 is 0.0, NaN equals NaN and sorts last.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import struct
 import uuid
 from collections.abc import Callable
@@ -136,9 +137,9 @@ def _checked(value: Any, kinds: type | tuple[type, ...]) -> Any:
 def _encode_integer(value: Any) -> int | _Missing:
     if isinstance(value, int):
         return int(value)
-    if isinstance(value, Decimal | float):
-        return int(value) if value == value and abs(value) < 1e30 and value == int(value) else MISSING
-    raise TypeError
+    if isinstance(value, float) and not math.isfinite(value):
+        return MISSING
+    return _unscaled(value, scale=0)
 
 
 def _in_range(value: int | _Missing) -> Physical:

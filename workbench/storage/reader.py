@@ -326,6 +326,9 @@ class IndexReader:
 
     def _find(self, state: State) -> None:
         """Take over what a new state says about the index."""
+        if self._state is not None and state.manifest is self._state.manifest:
+            self._state = state
+            return
         index = state.manifest.indexes.get(self.spec)
         if index is None:
             raise NotFound(f"there is no index {self.spec}", hint="make it with ensure_index")

@@ -207,7 +207,7 @@ class Storage:
         if self._database.in_transaction:
             raise StorageError("rows cannot be appended inside a transaction", hint="append after it")
         stored = self.table(table)
-        rows = rows.select(tables.matching_schema(stored, rows.schema).names)
+        rows = tables.conform(stored, rows)
         if rows.nbytes > BULK_BYTES:
             return self._bulk.load(
                 stored, rows.to_reader(), token=token, body_hash=body_hash, source_position=source_position

@@ -110,8 +110,8 @@ def no_such_table(name: str, known: list[str]) -> NotFound:
     return NotFound(f"there is no table {name!r}", hint=did_you_mean(name, known))
 
 
-def matching_schema(table: StoredTable, schema: pa.Schema) -> pa.Schema:
-    """Return the table's Arrow schema after checking that ``schema`` is the same but for order and field metadata.
+def conform(table: StoredTable, rows: pa.Table) -> pa.Table:
+    """Return rows in the table's own Arrow schema; only column order and field metadata may differ.
 
     Raises
     ------
@@ -119,8 +119,15 @@ def matching_schema(table: StoredTable, schema: pa.Schema) -> pa.Schema:
         When columns are missing, unknown, or of another type.
     """
     wanted = arrow_schema(table.columns)
-    if schema.equals(wanted):
-        return wanted
+    if rows.schema.equals(wanted):
+        return rows
+    check_schema(table, rows.schema)
+    return rows.select(wanted.names).cast(wanted)
+
+
+def check_schema(table: StoredTable, schema: pa.Schema) -> None:
+    """Raise StorageError unless a schema has exactly the table's columns and types."""
+    wanted = arrow_schema(table.columns)
     if sorted(schema.names) != sorted(wanted.names):
         unknown = sorted(set(schema.names) ^ set(wanted.names))
         raise StorageError(f"the rows do not have exactly the columns of table {table.name!r}: {unknown}")
@@ -128,7 +135,6 @@ def matching_schema(table: StoredTable, schema: pa.Schema) -> pa.Schema:
         given = schema.field(field.name).type
         if given != field.type:
             raise StorageError(f"column {field.name!r} is {field.type}, the rows have {given}")
-    return wanted
 
 
 def microseconds(column: pa.Array) -> npt.NDArray[np.int64]:

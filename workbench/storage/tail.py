@@ -42,7 +42,8 @@ class Tail:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._schemas: dict[int, pa.Schema] = {}
-        self._forget()
+        self._lock = threading.Lock()
+        self._known: tuple[State | None, int] = (None, -1)
         _instances.add(self)
 
     def state(self) -> State:
@@ -59,7 +60,7 @@ class Tail:
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
-        self._known: tuple[State | None, int] = (None, -1)
+        self._known = (None, -1)
 
     def _read(self, known: State | None) -> State:
         with self._database.watching() as connection:
