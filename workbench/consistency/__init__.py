@@ -1,0 +1,6 @@
+"""request == offline, checked."""
+
+from workbench.consistency.check import Check
+from workbench.consistency.report import Difference, Report
+
+__all__ = ["Check", "Difference", "Report"]

@@ -94,7 +94,7 @@ class OfflineFeatures:
         carry_row
             Put the row's number before the features as ``__row``.
         """
-        spine = self._spine(rows)
+        spine = self.spine_rows(rows)
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
             connection.register("__spine", spine)
@@ -175,8 +175,8 @@ class OfflineFeatures:
         ).fetchall()
         return [seq for (seq,) in found][: max(rows, 1)]
 
-    def _spine(self, rows: Any) -> pa.Table:
-        """The spine with the anchor's columns, ``__seq`` and ``__row``."""
+    def spine_rows(self, rows: Any) -> pa.Table:
+        """Return a spine with the anchor's columns that it has, ``__seq`` and ``__row`` (its number)."""
         table = _as_arrow(rows, self._columns)
         by_folded = {name.casefold(): name for name in table.column_names}
         for name in self.plan.request_columns:

@@ -1,0 +1,39 @@
+"""When two feature values are equal."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+#: Floats of two engines may differ in their last bits; beyond this they differ.
+RELATIVE = 1e-9
+
+
+def equal(left: Any, right: Any, duckdb_type: str) -> bool:
+    """Return whether two values of one type are equal: exactly, but floats within 1e-9 relative (NaN = NaN).
+
+    >>> equal(0.1 + 0.2, 0.3, "DOUBLE"), equal(1, 2, "BIGINT"), equal(None, None, "DOUBLE")
+    (True, False, True)
+    """
+    if left is None or right is None:
+        return left is right
+    if isinstance(left, float) and isinstance(right, float):
+        return _close(left, right)
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        return len(left) == len(right) and all(equal(a, b, "") for a, b in zip(left, right, strict=True))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(equal(left[key], right[key], "") for key in left)
+    if duckdb_type.startswith("MAP"):
+        return equal(_pairs(left), _pairs(right), "")
+    return bool(left == right)
+
+
+def _close(left: float, right: float) -> bool:
+    if math.isnan(left) or math.isnan(right):
+        return math.isnan(left) and math.isnan(right)
+    return left == right or math.isclose(left, right, rel_tol=RELATIVE, abs_tol=1e-12)
+
+
+def _pairs(value: Any) -> Any:
+    """A map as Arrow gives it (pairs) or as DuckDB gives it (a dict)."""
+    return dict(value) if isinstance(value, list) else value

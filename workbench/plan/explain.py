@@ -1,0 +1,92 @@
+"""A plan in words."""
+
+from __future__ import annotations
+
+from workbench.plan.model import FeaturePlan, Frame, Lookup, Window
+from workbench.plan.render import plan_sql
+from workbench.plan.stages import stages
+
+
+def explain(plan: FeaturePlan) -> str:
+    """Return what a view reads and computes, as a person would say it."""
+    lines = [
+        f"anchor: {plan.table}" + (f", as of {plan.time}" if plan.time else ", by arrival (no time column)")
+    ]
+    if plan.where is not None:
+        lines.append(f"  only rows with {plan_sql(plan.where)}")
+    lines.append(f"  a request carries: {', '.join(plan.request_columns) or 'nothing'}")
+    for lookup in plan.lookups:
+        lines += _lookup(plan, lookup)
+    for stage in stages(plan):
+        for window in stage.windows:
+            lines += _window(plan, window)
+    lines.append("request driver: reference (DuckDB request form)")
+    lines.append("offline driver: one pass of DuckDB window functions per partition key")
+    return "\n".join(lines)
+
+
+def _lookup(plan: FeaturePlan, lookup: Lookup) -> list[str]:
+    keys = " and ".join(f"{key.row} = {plan_sql(key.anchor)}" for key in lookup.keys)
+    source = lookup.source
+    if source.time is None:
+        when = "the newest arrival (a static table: not as of the anchor's time)"
+    elif source.own:
+        when = f"before the anchor row in ({source.time}, arrival)"
+    else:
+        when = f"with {source.time} <= {plan.table}.{plan.time}"
+    order = lookup.order or "arrival"
+    lines = [f"last row {lookup.name} of {source.table}: {keys}, {when}, the greatest {order}"]
+    if source.where is not None:
+        lines.append(f"  and {plan_sql(source.where)}")
+    return lines
+
+
+def _window(plan: FeaturePlan, window: Window) -> list[str]:
+    source = window.source
+    keys = ", ".join(f"{key.row} = {plan_sql(key.anchor)}" for key in window.keys) or "all rows"
+    whose = "history of the anchor, request row included" if window.history else "request row not included"
+    lines = [
+        f"window {window.name}: {source.table} by {keys} ({whose}), {frame_words(window.frame, window.order)}"
+    ]
+    if window.maxsize is not None:
+        lines.append(f"  at most the newest {window.maxsize} rows")
+    if window.exclude_current_row:
+        lines.append("  without the request row")
+    if source.where is not None:
+        lines.append(f"  only rows with {plan_sql(source.where)}")
+    names = [a for a in plan.aggregates if a.window == window.name]
+    calls = ", ".join(f"{a.function}({', '.join(plan_sql(arg) for arg in a.args)})" for a in names)
+    lines.append(f"  computes {calls}")
+    return lines
+
+
+def frame_words(frame: Frame, order: str) -> str:
+    """Return a frame as words.
+
+    >>> frame_words(Frame("range", 604800000000, 0), "ts")
+    'from 7d before to the row itself, by ts'
+    """
+    if frame.unit == "rows":
+        start = "the first row" if frame.start is None else f"row {frame.start}"
+        return f"from {start} to row {frame.end} before it, in the order of {order}"
+    start = "the beginning" if frame.start is None else f"{duration(frame.start)} before"
+    end = "the row itself" if frame.end == 0 else f"{duration(frame.end)} before"
+    return f"from {start} to {end}, by {order}"
+
+
+def duration(micros: int) -> str:
+    """Return microseconds in the largest unit that says them exactly.
+
+    >>> duration(86_400_000_000), duration(1)
+    ('1d', '1us')
+    """
+    for unit, size in (
+        ("d", 86_400_000_000),
+        ("h", 3_600_000_000),
+        ("m", 60_000_000),
+        ("s", 1_000_000),
+        ("ms", 1_000),
+    ):
+        if micros % size == 0 and micros:
+            return f"{micros // size}{unit}"
+    return f"{micros}us"
