@@ -12,8 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import workbench
+from workbench.deployment import find_server
 from workbench.errors import describe
 from workbench.installation import clash
+from workbench.locate import existing_project_path
 
 SPACE_WANTED = 2 * 10**9
 PACKAGES = ("duckdb", "ibis-framework", "sqlglot", "pyarrow", "fastapi", "uvicorn", "ipywidgets", "anywidget")
@@ -107,9 +109,23 @@ def _disk(folder: Path) -> Observation:
 
 def _project(path: Path) -> Iterator[Observation]:
     try:
-        project = workbench.open(path)
-        tables, views = project.list_tables(), project.list_views()
-    except Exception as error:  # whatever keeps it from opening is the finding
+        project = workbench.open(existing_project_path(path))
+        tables, views, deployed = project.list_tables(), project.list_views(), project.deployments()
+    except Exception as error:  # whatever keeps it from opening is what was to be found
         yield Observation("project", False, f"{path} does not open: {describe(error)}")
         return
-    yield Observation("project", True, f"{path}: {len(tables)} tables, {len(views)} views")
+    yield Observation(
+        "project", True, f"{path}: {len(tables)} tables, {len(views)} views, {len(deployed)} deployed"
+    )
+    yield _server(path, bool(deployed))
+
+
+def _server(path: Path, needed: bool) -> Observation:
+    server = find_server(path)
+    if server is None:
+        return Observation("server", not needed, "no server runs", "start it: workbench serve")
+    found = f"process {server.pid} of version {server.package_version} at {server.url}"
+    same = server.package_version == workbench.__version__
+    return Observation(
+        "server", same, found, "it is of another version; the next deploy or serve restarts it"
+    )
