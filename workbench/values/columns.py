@@ -66,7 +66,7 @@ def cast_array(array: Any, node: Type, target: pa.DataType) -> Any:
         return _from_time(array, target)
     if source.equals(target) and _holds_everything(node):
         return array
-    if isinstance(node, Scalar) and node.name == "UUID" and _is_text(source) and _all_uuids(array):
+    if isinstance(node, Scalar) and node.name == "UUID" and is_text(source) and _all_uuids(array):
         return array.cast(target)
     fast = _exact_cast(array, target) if _holds_everything(node) else None
     return from_values(_python_values(array), node, target) if fast is None else fast
@@ -130,9 +130,9 @@ def _exact_cast(array: Any, target: pa.DataType) -> Any:
             return _float_to_float(array, target)
         if types.is_decimal(source) and (types.is_decimal(target) or types.is_integer(target)):
             return array.cast(target)
-        if _is_text(source) and types.is_string(target):
+        if is_text(source) and types.is_string(target):
             return array.cast(target)
-        if _is_bytes(source) and types.is_binary(target):
+        if is_bytes(source) and types.is_binary(target):
             return array.cast(target)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
@@ -227,12 +227,14 @@ def _first(mask: Any) -> int:
     return int(pc.index(mask, True).as_py())
 
 
-def _is_text(arrow: pa.DataType) -> bool:
+def is_text(arrow: pa.DataType) -> bool:
+    """Whether an Arrow type is one of the text types."""
     types = pa.types
     return bool(types.is_string(arrow) or types.is_large_string(arrow) or types.is_string_view(arrow))
 
 
-def _is_bytes(arrow: pa.DataType) -> bool:
+def is_bytes(arrow: pa.DataType) -> bool:
+    """Whether an Arrow type is one of the binary types."""
     types = pa.types
     return bool(
         types.is_binary(arrow)

@@ -1,0 +1,331 @@
+"""Tables: named, typed, append-only rows.
+
+The rows and the schema live in storage; the catalog adds what it needs to know beside them, such as the fingerprint of
+the rows that a table was created from, by which running a notebook cell again is recognised.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+
+from workbench.catalog import views
+from workbench.catalog.schema import prepare
+from workbench.errors import Conflict, NotFound, WorkbenchError, did_you_mean
+from workbench.values.content import Fingerprint
+from workbench.values.infer import check_time, infer
+from workbench.values.names import check_columns, check_name
+from workbench.values.types import stored
+
+if TYPE_CHECKING:
+    from workbench.storage import Storage, StoredTable
+
+IfExists = Literal["error", "skip", "replace"]
+Progress = Callable[[int], None]
+
+_CONTENT = "content"
+_NOT_YET = {
+    "ttl": "how long rows stay visible",
+    "delay": "how long after its time a row becomes known",
+    "known": "the column that says when a row became known",
+    "id": "the column that makes appending a known row do nothing",
+}
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """The definition of a table.
+
+    ``time`` is the event-time column; without it rows are ordered by arrival alone. ``ttl``, ``delay``, ``known`` and
+    ``id`` have their place here but are refused in this version.
+    """
+
+    name: str
+    columns: dict[str, str] = field(hash=False)
+    time: str | None = None
+    ttl: str | None = None
+    delay: str | None = None
+    known: str | None = None
+    id: str | None = None
+
+
+def create(storage: Storage, spec: TableSpec) -> TableSpec:
+    """Create an empty table and return its definition as stored.
+
+    Raises
+    ------
+    WorkbenchError
+        A name, type or option cannot be.
+    Conflict
+        A table or view of that name exists.
+    """
+    columns = {name: stored(kind) for name, kind in spec.columns.items()}
+    check_columns(columns)
+    options = {name: getattr(spec, name) for name in _NOT_YET}
+    return create_table(storage, spec.name, columns, time=spec.time, if_exists="error", **options)
+
+
+def create_table(
+    storage: Storage,
+    name: str,
+    obj: Any,
+    *,
+    time: str | None = None,
+    ttl: str | None = None,
+    delay: str | None = None,
+    known: str | None = None,
+    id: str | None = None,
+    if_exists: IfExists = "error",
+    progress: Progress | None = None,
+) -> TableSpec:
+    """Create a table and load its rows: both or nothing, in one commit.
+
+    Parameters
+    ----------
+    name
+        Letters, digits and ``_``.
+    obj
+        A path, a DataFrame, an Arrow or Ibis table, dicts or a schema; see :func:`workbench.values.infer.infer`.
+    time
+        The event-time column, a TIMESTAMP.
+    ttl, delay, known, id
+        Refused in this version.
+    if_exists
+        ``error``: an existing table of the same definition that was created from the same rows stays as it is (rows
+        appended since included), any other is a Conflict. ``skip``: an existing table stays whatever it holds.
+        ``replace``: it is replaced in one step, unless it holds exactly these rows.
+    progress
+        Called with the number of rows read so far.
+
+    Raises
+    ------
+    WorkbenchError
+        Nothing can be read from ``obj``, or a name, type or option cannot be.
+    RowError
+        A row cannot be stored; nothing is left behind.
+    Conflict
+        The table differs, or views rely on what would be replaced.
+    """
+    check_name(name, "table")
+    _check_options(if_exists, ttl=ttl, delay=delay, known=known, id=id)
+    prepare(storage)
+    existing = _find(storage, name)
+    if existing is not None and if_exists == "skip":
+        return _spec(existing)
+    columns, reader = infer(obj, time)
+    wanted = TableSpec(name, columns, check_time(columns, time) if time is not None else None)
+    if existing is None:
+        _refuse_view_name(storage, name)
+        # Once more in the commit: loading may take minutes, in which others work on.
+        return _load(storage, wanted, reader, progress, tx_extra=lambda *_: _refuse_view_name(storage, name))
+    wanted = replace(wanted, name=existing.name)
+    if if_exists == "replace":
+        return _replace(storage, existing, wanted, reader, progress)
+    _require_same(existing, wanted, reader, progress)
+    return _spec(existing)
+
+
+def get(storage: Storage, name: str) -> TableSpec:
+    """Return the definition of a table; names match without regard to case.
+
+    Raises
+    ------
+    NotFound
+        There is no such table.
+    """
+    return _spec(_require(storage, name))
+
+
+def list(storage: Storage) -> Sequence[TableSpec]:
+    """Return the definitions of all tables, by name."""
+    return [_spec(table) for table in storage.tables()]
+
+
+def dependants(storage: Storage, name: str) -> Sequence[str]:
+    """Return the names of the views of which some draft or version reads a table."""
+    return sorted({item.view for item in views.reading(storage, name)})
+
+
+def drop(storage: Storage, name: str) -> None:
+    """Remove a table with all its rows.
+
+    Raises
+    ------
+    NotFound
+        There is no such table.
+    Conflict
+        Views read it.
+    """
+    prepare(storage)
+    table = _require(storage, name)
+    with storage.transaction() as transaction:
+        used = dependants(storage, table.name)
+        if used:
+            raise Conflict(f"table {table.name!r} is used by {_listed(used)}", hint="drop the views first")
+        storage.drop_table(transaction, table.name)
+
+
+# --- loading ---
+
+
+class _Unchanged(Exception):
+    """The rows read are those that the table holds: roll back."""
+
+
+def _load(
+    storage: Storage,
+    spec: TableSpec,
+    reader: pa.RecordBatchReader,
+    progress: Progress | None,
+    *,
+    under: str | None = None,
+    tx_extra: Callable[[sqlite3.Connection, dict[str, Any]], None] | None = None,
+) -> TableSpec:
+    """Load a new table; ``under`` is its name until ``tx_extra`` renames it in the same commit."""
+    table = storage.new_table(under or spec.name, spec.columns, spec.time)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        content = Fingerprint(reader.schema)
+        yield from content.through(reader)
+        table.options[_CONTENT] = _content(content)  # known by now, and stored with the table in the commit
+
+    rows = pa.RecordBatchReader.from_batches(reader.schema, batches())
+    extra = (lambda transaction: tx_extra(transaction, table.options)) if tx_extra else None
+    storage.bulk_load(table, rows, progress=progress, tx_extra=extra)
+    return spec
+
+
+def _replace(
+    storage: Storage,
+    existing: StoredTable,
+    spec: TableSpec,
+    reader: pa.RecordBatchReader,
+    progress: Progress | None,
+) -> TableSpec:
+    temporary = f"__replacing_{existing.name}"
+    _check_replaceable(storage, existing, spec)
+    same_definition = _difference(existing, spec) is None
+
+    def swap(transaction: sqlite3.Connection, options: dict[str, Any]) -> None:
+        _check_replaceable(storage, existing, spec)
+        if same_definition and _holds_exactly(storage, existing, options[_CONTENT]):
+            raise _Unchanged
+        storage.drop_table(transaction, existing.name)
+        transaction.execute("UPDATE tables SET name = ? WHERE name = ?", (existing.name, temporary))
+
+    try:
+        return _load(storage, spec, reader, progress, under=temporary, tx_extra=swap)
+    except _Unchanged:
+        return _spec(existing)
+
+
+def _holds_exactly(storage: Storage, table: StoredTable, content: dict[str, Any]) -> bool:
+    rows: int = storage.table_stats(table.name)["rows"]
+    return bool(table.options.get(_CONTENT) == content and rows == content["rows"])
+
+
+def _check_replaceable(storage: Storage, existing: StoredTable, spec: TableSpec) -> None:
+    """Views must find what they read; those that are served must not lose their indexes for a moment."""
+    readers = views.reading(storage, existing.name)
+    deployed = sorted({item.view for item in readers if item.state == "deployed"})
+    if deployed:
+        raise Conflict(
+            f"table {existing.name!r} is read by deployed {_listed(deployed)}",
+            hint="stop the deployments first, or append the new rows",
+        )
+    missing = [name for name, kind in existing.columns.items() if spec.columns.get(name) != kind]
+    if readers and (missing or spec.time != existing.time):
+        used = sorted({item.view for item in readers})
+        what = f"column {missing[0]!r}" if missing else "the time column"
+        raise Conflict(
+            f"table {existing.name!r} is used by {_listed(used)}, and {what} would not be the same",
+            hint="keep names, types and time, or drop the views first",
+        )
+
+
+def _require_same(
+    existing: StoredTable, spec: TableSpec, reader: pa.RecordBatchReader, progress: Progress | None
+) -> None:
+    difference = _difference(existing, spec)
+    if difference is None:
+        content = Fingerprint(reader.schema)
+        for _ in content.through(reader):
+            if progress is not None:
+                progress(content.rows)
+        if existing.options.get(_CONTENT) != _content(content):
+            difference = "was created from other rows"
+    if difference is not None:
+        raise Conflict(
+            f"table {existing.name!r} exists and {difference}",
+            hint='if_exists="replace" replaces it, "skip" keeps it; to add rows, append them',
+        )
+
+
+def _difference(existing: StoredTable, spec: TableSpec) -> str | None:
+    for name, kind in spec.columns.items():
+        if name not in existing.columns:
+            return f"has no column {name!r}"
+        if existing.columns[name] != kind:
+            return f"its column {name!r} is {existing.columns[name]}, not {kind}"
+    for name in existing.columns:
+        if name not in spec.columns:
+            return f"has a further column {name!r}"
+    if [*existing.columns] != [*spec.columns]:
+        return f"its columns stand in another order: {', '.join(existing.columns)}"
+    if existing.time != spec.time:
+        return (
+            f"its time column is {existing.time!r}, not {spec.time!r}"
+            if existing.time
+            else "has no time column"
+        )
+    return None
+
+
+def _content(fingerprint: Fingerprint) -> dict[str, Any]:
+    return {"rows": fingerprint.rows, "digest": fingerprint.hex()}
+
+
+# --- checks ---
+
+
+def _check_options(if_exists: str, **options: Any) -> None:
+    if if_exists not in ("error", "skip", "replace"):
+        raise WorkbenchError(f"if_exists={if_exists!r} is not known", hint="use 'error', 'skip' or 'replace'")
+    for name, value in options.items():
+        if value is not None:
+            raise WorkbenchError(
+                f"{name}= ({_NOT_YET[name]}) is not available in this version",
+                hint=f"create the table without {name}=",
+            )
+
+
+def _find(storage: Storage, name: str) -> StoredTable | None:
+    folded = name.casefold()
+    return next((table for table in storage.tables() if table.name.casefold() == folded), None)
+
+
+def _require(storage: Storage, name: str) -> StoredTable:
+    table = _find(storage, name)
+    if table is None:
+        names = [one.name for one in storage.tables()]
+        listed = f"the tables are {', '.join(names)}" if names else "there are no tables yet"
+        raise NotFound(f"there is no table {name!r}", hint=did_you_mean(name, names) or listed)
+    return table
+
+
+def _refuse_view_name(storage: Storage, name: str) -> None:
+    for view in views.list(storage):
+        if view.view.casefold() == name.casefold():
+            raise Conflict(f"{view.view!r} is a view already", hint="give the table another name")
+
+
+def _spec(table: StoredTable) -> TableSpec:
+    return TableSpec(table.name, dict(table.columns), table.time)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ("view " if len(names) == 1 else "views ") + ", ".join(repr(name) for name in names)
