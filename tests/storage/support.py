@@ -39,5 +39,9 @@ def stored_rows(storage: Storage, table: str, cut: int | None = None) -> list[tu
 def run_python(script: str, *arguments: str) -> "subprocess.Popen[str]":
     """Start a real process."""
     return subprocess.Popen(
-        [sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
