@@ -63,7 +63,7 @@ def open(path: str | PathLike[str]) -> Project:
     >>> import workbench as wb
     >>> project = wb.open("flights")            # doctest: +SKIP
     """
-    return _load("project").Project.open(path)  # type: ignore[no-any-return]
+    return _load("project").Project(path)  # type: ignore[no-any-return]
 
 
 def load_ipython_extension(ipython: Any) -> None:

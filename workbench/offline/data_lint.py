@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from workbench.offline.spine import spine_rows
 from workbench.plan import expr as e
 from workbench.plan.lint import Finding
 from workbench.plan.model import FeaturePlan, Lookup, Window
@@ -37,11 +38,9 @@ def lint_data(storage: Storage, plan: FeaturePlan) -> list[Finding]:
 
 def lint_spine(storage: Storage, plan: FeaturePlan, spine: Any) -> list[Finding]:
     """Return the finding of spine rows without ``seq`` that look like rows stored already."""
-    from workbench.offline.features import OfflineFeatures
-
     if plan.time is None or not any(window.history for window in plan.windows):
         return []
-    rows = OfflineFeatures(storage, plan).spine_rows(spine)
+    rows = spine_rows(plan, storage.table(plan.table).columns, spine)
     columns = [name for name in plan.request_columns if name in rows.column_names]
     same = " AND ".join(f"s.{quote(name)} IS NOT DISTINCT FROM t.{quote(name)}" for name in columns)
     with storage.snapshot() as snapshot, storage.connect() as connection:

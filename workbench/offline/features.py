@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from workbench.errors import RowError, did_you_mean
+from workbench.errors import RowError
 from workbench.offline.result import Result
 from workbench.offline.run import Anchors, OfflineRun, Progress, carried, reads_lookups
+from workbench.offline.spine import spine_rows
 from workbench.plan.failures import failure
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql, quote
 from workbench.storage import Snapshot, Storage
-from workbench.values import frames
-from workbench.values.coerce import to_table
 from workbench.values.types import arrow_schema
 
 BATCH_ROWS = 100_000
-
-#: The column by which a spine row says which stored row it is, where the anchor's table has none of that name.
-SPINE_SEQ = "seq"
 
 
 class OfflineFeatures:
@@ -94,7 +90,7 @@ class OfflineFeatures:
         carry_row
             Put the row's number before the features as ``__row``.
         """
-        spine = self.spine_rows(rows)
+        spine = spine_rows(self.plan, self._columns, rows)
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
             connection.register("__spine", spine)
@@ -175,57 +171,6 @@ class OfflineFeatures:
         ).fetchall()
         return [seq for (seq,) in found][: max(rows, 1)]
 
-    def spine_rows(self, rows: Any) -> pa.Table:
-        """Return a spine with the anchor's columns that it has, ``__seq`` and ``__row`` (its number)."""
-        table = _as_arrow(rows, self._columns)
-        by_folded = {name.casefold(): name for name in table.column_names}
-        for name in self.plan.request_columns:
-            if name.casefold() not in by_folded:
-                close = did_you_mean(name, table.column_names)
-                raise RowError(
-                    f"the spine has no column {name!r}, which the view uses"
-                    + (f"; {close}" if close else ""),
-                    field=name,
-                )
-        present = {name: kind for name, kind in self._columns.items() if name.casefold() in by_folded}
-        wanted = table.select([by_folded[name.casefold()] for name in present])
-        coerced = to_table(present, wanted)
-        time = self.plan.time
-        if time is not None and coerced.column(time).null_count:
-            row = coerced.column(time).is_null().to_pylist().index(True)
-            raise RowError(f"the spine's time {time!r} is NULL", field=time, row=row)
-        seq = pa.nulls(table.num_rows, pa.int64())
-        if SPINE_SEQ in by_folded and SPINE_SEQ not in {name.casefold() for name in self._columns}:
-            seq = to_table({SPINE_SEQ: "BIGINT"}, table.select([by_folded[SPINE_SEQ]])).column(SPINE_SEQ)
-        return coerced.append_column("__seq", seq).append_column(
-            "__row", pa.array(range(table.num_rows), pa.int64())
-        )
-
 
 def _among(column: str, seqs: Sequence[int]) -> str:
     return f"{column} IN ({', '.join(str(seq) for seq in seqs) or 'NULL'})"
-
-
-def _as_arrow(rows: Any, columns: Mapping[str, str]) -> pa.Table:
-    """Rows of any kind as an Arrow table that keeps the columns the anchor does not know."""
-    if isinstance(rows, pa.Table):
-        return rows
-    if isinstance(rows, dict):
-        rows = [rows]
-    if isinstance(rows, list):
-        return _from_dicts(rows, columns)
-    if frames.is_pandas(rows):
-        return pa.Table.from_pandas(rows, preserve_index=False)
-    stream = frames.open_stream(rows)
-    if stream is None:
-        raise RowError("a spine is a list of dicts, a DataFrame, an Arrow table or a Result")
-    return stream.read_all()
-
-
-def _from_dicts(rows: list[dict[str, Any]], columns: Mapping[str, str]) -> pa.Table:
-    """Dicts as an Arrow table of those anchor columns that any of them has, and ``seq``."""
-    types = {SPINE_SEQ: "BIGINT"} | dict(columns)
-    given = {name.casefold() for row in rows for name in row}
-    present = {name: kind for name, kind in types.items() if name.casefold() in given}
-    folded = {name.casefold() for name in present}
-    return to_table(present, [{n: v for n, v in row.items() if n.casefold() in folded} for row in rows])

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import ibis.expr.types as ir
 
-from workbench.errors import DefinitionError, WorkbenchError
+from workbench.errors import DefinitionError, Position, WorkbenchError
 from workbench.plan.analyze import analyze
+from workbench.plan.expr import Expr
 from workbench.plan.model import FeaturePlan, Lookup
 from workbench.plan.render import quote
 from workbench.plan.request_form import RequestForm
@@ -51,6 +52,28 @@ def define(
         return output_types(plan, by_name, functions)
 
     return analyze(expression, tables, types, dialect)
+
+
+def condition(text: str, table: SourceTable, functions: Functions) -> Expr:
+    """Return a condition on the rows of a table as an expression over the anchor row.
+
+    Raises
+    ------
+    DefinitionError
+        With the position in ``text``, when it cannot be accepted or is not BOOLEAN.
+    """
+    # The condition starts on a line of its own, so that positions are right after counting one line less.
+    query = f"SELECT\n{text}\nAS condition FROM {quote(table.name)}"
+    try:
+        plan = define(query, {table.name: table}, functions)
+    except DefinitionError as error:
+        position = error.position
+        moved = Position(position.line - 1, position.column, position.length) if position else None
+        raise DefinitionError(error.message, hint=error.hint, position=moved, source=text) from None
+    (output,) = plan.outputs
+    if output.type != "BOOLEAN" or plan.windows:
+        raise DefinitionError(f"a condition must be BOOLEAN, this is {output.type}", source=text)
+    return output.expr
 
 
 def output_types(

@@ -1,0 +1,89 @@
+"""Spines: the rows that a training set is made for, as the user hands them over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from workbench.errors import RowError, did_you_mean
+from workbench.plan.model import FeaturePlan
+from workbench.values import frames
+from workbench.values.coerce import to_table
+
+#: The column by which a spine row says which stored row it is, where the anchor's table has none of that name.
+SEQ = "seq"
+
+
+def spine_table(rows: Any) -> pa.Table:
+    """Return a spine of any kind as an Arrow table with all its columns.
+
+    Raises
+    ------
+    RowError
+        When it is not a table of rows.
+    """
+    if isinstance(rows, pa.Table):
+        return rows
+    if isinstance(rows, dict):
+        rows = [rows]
+    try:
+        if isinstance(rows, list):
+            return pa.Table.from_pylist(rows)
+        if frames.is_pandas(rows):
+            return pa.Table.from_pandas(rows, preserve_index=False)
+    except (pa.ArrowException, TypeError, AttributeError) as error:
+        raise RowError(f"the spine cannot be read as a table: {error}") from None
+    stream = frames.open_stream(rows)
+    if stream is None:
+        raise RowError("a spine is a list of dicts, a DataFrame, an Arrow table or a Result")
+    return stream.read_all()
+
+
+def spine_rows(plan: FeaturePlan, columns: Mapping[str, str], rows: Any) -> pa.Table:
+    """Return a spine with those of the anchor's columns that it has, ``__seq`` and ``__row`` (its number).
+
+    Parameters
+    ----------
+    plan
+        The plan whose anchors the rows are.
+    columns
+        Columns of the anchor's table with their types.
+    rows
+        The spine.
+
+    Raises
+    ------
+    RowError
+        A column that the view uses is missing, a value does not fit, or a time is NULL.
+    """
+    table = _from_dicts(rows, columns) if isinstance(rows, list | dict) else spine_table(rows)
+    by_folded = {name.casefold(): name for name in table.column_names}
+    for name in plan.request_columns:
+        if name.casefold() not in by_folded:
+            close = did_you_mean(name, table.column_names)
+            raise RowError(
+                f"the spine has no column {name!r}, which the view uses" + (f"; {close}" if close else ""),
+                field=name,
+            )
+    present = {name: kind for name, kind in columns.items() if name.casefold() in by_folded}
+    coerced = to_table(present, table.select([by_folded[name.casefold()] for name in present]))
+    if plan.time is not None and coerced.column(plan.time).null_count:
+        row = coerced.column(plan.time).is_null().to_pylist().index(True)
+        raise RowError(f"the spine's time {plan.time!r} is NULL", field=plan.time, row=row)
+    seq = pa.nulls(table.num_rows, pa.int64())
+    if SEQ in by_folded and SEQ not in {name.casefold() for name in columns}:
+        seq = to_table({SEQ: "BIGINT"}, table.select([by_folded[SEQ]]).rename_columns([SEQ])).column(SEQ)
+    numbers = pa.array(range(table.num_rows), pa.int64())
+    return coerced.append_column("__seq", seq).append_column("__row", numbers)
+
+
+def _from_dicts(rows: list[dict[str, Any]] | dict[str, Any], columns: Mapping[str, str]) -> pa.Table:
+    """Dicts as an Arrow table of ``seq`` and those anchor columns that any of them has, values coerced one by one."""
+    dicts = [rows] if isinstance(rows, dict) else rows
+    types = {SEQ: "BIGINT"} | dict(columns)
+    given = {name.casefold() for row in dicts for name in row}
+    present = {name: kind for name, kind in types.items() if name.casefold() in given}
+    folded = {name.casefold() for name in present}
+    return to_table(present, [{n: v for n, v in row.items() if n.casefold() in folded} for row in dicts])

@@ -1,0 +1,36 @@
+"""A plan as plain DuckDB SQL over tables of the same names, for reading and for running elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from workbench.plan.join_form import joined_rows
+from workbench.plan.model import FeaturePlan, Lookup
+from workbench.plan.render import quote
+from workbench.plan.request_form import RequestForm
+from workbench.plan.stages import Stage
+
+
+def plain_sql(plan: FeaturePlan, tables: Mapping[str, Mapping[str, str]]) -> str:
+    """Return a SELECT that gives one feature row for each row of the anchor's table.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    tables
+        Column types of each table that the plan reads.
+    """
+
+    def rows(part: Stage | Lookup, anchors: str) -> str:
+        table = part.source.table
+        return joined_rows(plan, part, _arrivals(table), dict(tables[table]), anchors)
+
+    columns = "".join(f", {quote(name)}" for name in plan.request_columns)
+    anchors = f"(SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq{columns} FROM {_arrivals(plan.table)})"
+    features = ", ".join(quote(name) for name in plan.features)
+    return f"SELECT {features} FROM ({RequestForm(plan, rows, anchors).sql()}) WHERE __keep"
+
+
+def _arrivals(table: str) -> str:
+    return f"(SELECT *, rowid AS __seq FROM {quote(table)})"

@@ -1,0 +1,304 @@
+"""A project: tables, feature views and their endpoints in one folder. What notebooks, the CLI and servers call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import duckdb
+import pyarrow as pa
+
+from workbench.catalog import deployments, tables, views
+from workbench.deployment import Deployment
+from workbench.errors import Conflict, DefinitionError, WorkbenchError
+from workbench.offline import Progress, Result
+from workbench.online import Engine
+from workbench.plan.model import FeaturePlan
+from workbench.plan.render import plan_sql, quote
+from workbench.plan.tables import SourceTable
+from workbench.storage import Storage
+from workbench.table import Table
+from workbench.training import training_set
+from workbench.values.names import check_name
+from workbench.view import View
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from workbench.sql.functions import Functions
+
+
+class Project:
+    """A project, opened with :func:`workbench.open`.
+
+    Parameters
+    ----------
+    path
+        The project's folder, created when missing. Opening it several times, from several processes, is fine.
+
+    Raises
+    ------
+    StorageError
+        When the folder cannot hold a project, such as on a network file system.
+
+    Examples
+    --------
+    >>> import workbench as wb
+    >>> project = wb.open("flights")                                       # doctest: +SKIP
+    >>> project.create_table("transactions", "tx.parquet", time="ts")      # doctest: +SKIP
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.storage = Storage.open(path)
+        self._engines: dict[str, Engine] = {}
+        self._functions: Functions | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def path(self) -> Path:
+        """The project's folder."""
+        return self.storage.path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    # -- tables
+
+    def create_table(
+        self,
+        name: str,
+        obj: Any,
+        *,
+        time: str | None = None,
+        ttl: str | None = None,
+        delay: str | None = None,
+        known: str | None = None,
+        id: str | None = None,
+        if_exists: Literal["error", "skip", "replace"] = "error",
+        progress: Progress | None = None,
+    ) -> Table:
+        """Create a table and load it; all rows or none.
+
+        Parameters
+        ----------
+        name
+            The table's name.
+        obj
+            A path (Parquet, CSV, JSON), a DataFrame, Arrow, an Ibis table, a pandera schema, or ``{column: type}``.
+        time
+            The event-time column (a TIMESTAMP, UTC); without it the table is static, ordered by arrival alone.
+        ttl, delay, known, id
+            Not available in this version.
+        if_exists
+            What to do when the table exists with other content; the same content is always a no-op.
+        progress
+            Called with each step and the share that is done.
+        """
+        if any(view.casefold() == name.casefold() for view in self.list_views()):
+            raise Conflict(
+                f"{name!r} is the name of a view", hint="tables and views share their names; choose another"
+            )
+        tables.create_table(
+            self.storage,
+            name,
+            obj,
+            time=time,
+            ttl=ttl,
+            delay=delay,
+            known=known,
+            id=id,
+            if_exists=if_exists,
+            progress=progress,
+        )
+        return self.table(name)
+
+    def table(self, name: str) -> Table:
+        """Return a table; NotFound with the closest name when there is none."""
+        return Table(self.storage, name)
+
+    def list_tables(self) -> list[str]:
+        """Return the names of the tables, sorted."""
+        return sorted(table.name for table in self.storage.tables())
+
+    def drop_table(self, name: str) -> None:
+        """Drop a table with all its rows; Conflict while a view uses it."""
+        tables.drop(self.storage, name)
+
+    def sql(self, query: str) -> Result:
+        """Return the rows of an ad hoc DuckDB SELECT over the project's tables (read-only, nothing is point-in-time).
+
+        Parameters
+        ----------
+        query
+            One SELECT statement.
+        """
+        with self.storage.snapshot() as snapshot:
+            connection = self._session(snapshot)
+            schema = _describe(connection, query)
+            connection.close()
+
+        def produce() -> pa.RecordBatchReader:
+            snapshot = self.storage.snapshot()
+            session = self._session(snapshot)
+            try:
+                table = session.execute(query).to_arrow_table()
+            except duckdb.Error as error:
+                raise WorkbenchError(str(error)) from None
+            finally:
+                session.close()
+                snapshot.close()
+            return table.to_reader()
+
+        return Result(schema, produce)
+
+    def _session(self, snapshot: Any) -> duckdb.DuckDBPyConnection:
+        connection = self.storage.connect(temp_directory=self.path / "spill")
+        for table in self.storage.tables():
+            columns = ", ".join(quote(name) for name in table.columns)
+            relation = snapshot.relation(connection, table.name)
+            connection.execute(f"CREATE TEMP VIEW {quote(table.name)} AS SELECT {columns} FROM {relation}")
+        return connection
+
+    # -- views
+
+    def define(self, name: str, query: str | ir.Table, dialect: str = "workbench") -> View:
+        """Define a feature view: writes its draft, over an earlier one.
+
+        Parameters
+        ----------
+        name
+            The view's name.
+        query
+            One SELECT in the dialect, or an Ibis expression.
+        dialect
+            The dialect of the text.
+
+        Raises
+        ------
+        DefinitionError
+            With line, column and a hint, when the query cannot be accepted.
+        """
+        from workbench.sql.define import define
+
+        check_name(name, "view")
+        if any(table.casefold() == name.casefold() for table in self.list_tables()):
+            raise Conflict(
+                f"{name!r} is the name of a table", hint="tables and views share their names; choose another"
+            )
+        with self._lock:
+            plan = define(query, self.source_tables(), self.functions(), dialect)
+        text = query if isinstance(query, str) else ""
+        return View(self, views.save_draft(self.storage, name, text, dialect, plan.to_json(), plan.hash))
+
+    def view(self, name: str, version: int | None = None) -> View:
+        """Return a view: its draft, else its newest version, or the version asked for."""
+        return View(self, views.get(self.storage, name, version))
+
+    def list_views(self) -> list[str]:
+        """Return the names of the views, sorted."""
+        return sorted({record.view for record in views.list(self.storage)})
+
+    def drop_view(self, name: str) -> None:
+        """Drop a view with all its versions; Conflict while it is deployed."""
+        views.drop(self.storage, name)
+
+    def training_set(
+        self,
+        spine: Any,
+        features: Sequence[View | str],
+        *,
+        label: str | None = None,
+        exclude: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> Result:
+        """Return spine rows with the features of several views, each as of the row's own time.
+
+        Parameters
+        ----------
+        spine
+            Rows with the columns that the views use, and others (such as the label), which are kept.
+        features
+            The views, or their names. A draft is cut into a version.
+        label
+            The spine's column to predict; it comes last.
+        exclude
+            Columns to leave out of the result.
+        progress
+            Called with each step and the share that is done.
+        """
+        chosen = [self.view(view) if isinstance(view, str) else view for view in features]
+        return training_set(self.storage, spine, [view.save() for view in chosen], label, exclude, progress)
+
+    # -- deployments
+
+    def deployments(self) -> list[Deployment]:
+        """Return the handles on all endpoints."""
+        return [Deployment(self.path, d.view, d.version) for d in deployments.current(self.storage)]
+
+    def deployment(self, name: str) -> Deployment:
+        """Return the handle on a view's endpoint; NotFound when it is not deployed."""
+        return Deployment(self.path, name)
+
+    # -- shared parts
+
+    def engine(self, plan: FeaturePlan) -> Engine:
+        """Return the request engine of a plan, kept for the next call."""
+        with self._lock:
+            if plan.hash not in self._engines:
+                self._engines[plan.hash] = Engine(self.storage, plan)
+            return self._engines[plan.hash]
+
+    def functions(self) -> Functions:
+        """Return DuckDB's functions, for translating queries."""
+        from workbench.sql.functions import Functions
+        from workbench.storage.session import connect
+
+        with self._lock:
+            if self._functions is None:
+                self._functions = Functions(connect(threads=1))
+            return self._functions
+
+    def source_tables(self) -> dict[str, SourceTable]:
+        """Return the tables as queries see them, by name."""
+        return {t.name: SourceTable(t.name, t.columns, t.time) for t in self.storage.tables()}
+
+    def condition(self, text: str, table: str) -> str:
+        """Return a condition on rows of a table as SQL over ``a``, checked as a feature query is."""
+        from workbench.sql.define import condition
+
+        with self._lock:
+            return plan_sql(condition(text, self.source_tables()[table], self.functions()))
+
+    def close(self) -> None:
+        """Free sessions and files; the endpoints keep running."""
+        with self._lock:
+            for engine in self._engines.values():
+                engine.close()
+            self._engines.clear()
+        self.storage.close()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Project {self.name}: {len(self.list_tables())} tables, {len(self.list_views())} views>"
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+    try:
+        statements = connection.extract_statements(query)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise DefinitionError(
+                "project.sql() takes one SELECT", hint="tables change through create_table and table.append"
+            )
+        rows = connection.execute(f"DESCRIBE {query.rstrip().rstrip(';')}").fetchall()
+    except duckdb.Error as error:
+        raise DefinitionError(" ".join(str(error).split("\n\n")[0].split())) from None
+    return {row[0]: row[1] for row in rows}

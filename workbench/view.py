@@ -1,0 +1,241 @@
+"""A feature view: one named query, previewed, checked, turned into training data and deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from workbench.catalog import deployments, lineage, views
+from workbench.catalog.lineage import FeatureLineage
+from workbench.catalog.views import ViewVersion
+from workbench.consistency import Check, Report
+from workbench.deployment import Deployment, ensure_server, wait_for_generation
+from workbench.errors import DefinitionError, RowError
+from workbench.offline import OfflineFeatures, Progress, Result
+from workbench.offline.data_lint import lint_data, lint_spine
+from workbench.online import Engine, index_needs
+from workbench.plan.explain import explain
+from workbench.plan.lint import Finding, lint
+from workbench.plan.model import FeaturePlan
+
+if TYPE_CHECKING:
+    from workbench.project import Project
+
+
+class View:
+    """A version of a feature view, or its draft.
+
+    Made by :meth:`Project.define` and :meth:`Project.view`.
+
+    Examples
+    --------
+    >>> view = project.define("card_risk", "SELECT count(*) OVER w AS cnt_7d ...")   # doctest: +SKIP
+    >>> view.preview(5).to_pandas()                                                  # doctest: +SKIP
+    >>> view.check().different                                                       # doctest: +SKIP
+    0
+    """
+
+    def __init__(self, project: Project, record: ViewVersion) -> None:
+        self.project = project
+        self._record = record
+        self.plan = FeaturePlan.from_json(record.plan_json)
+
+    # -- what it is
+
+    @property
+    def name(self) -> str:
+        """The view's name."""
+        return self._record.view
+
+    @property
+    def version(self) -> int | None:
+        """The version's number; None for a draft."""
+        return None if self._record.state == "draft" else self._record.version
+
+    @property
+    def sql(self) -> str:
+        """The text that defines the view (empty when it was defined in Ibis)."""
+        return self._record.sql
+
+    @property
+    def dialect(self) -> str:
+        """The dialect of :attr:`sql`."""
+        return self._record.dialect
+
+    @property
+    def anchor(self) -> str:
+        """The table whose rows become feature rows."""
+        return self.plan.table
+
+    @property
+    def schema(self) -> dict[str, str]:
+        """Feature names with their DuckDB types, in order."""
+        return self.plan.features
+
+    @property
+    def request_schema(self) -> dict[str, str]:
+        """Columns that a request carries, with their DuckDB types; the time may be left out."""
+        return self.plan.request_columns
+
+    def explain(self) -> str:
+        """Return what the view reads and computes, in words."""
+        return explain(self.plan)
+
+    def lineage(self) -> Sequence[FeatureLineage]:
+        """Return, for each feature, the stored columns that it is made of."""
+        return lineage.features(self._record.plan_json)
+
+    def lint(self, spine: Any = None) -> list[Finding]:
+        """Return what is allowed but worth a second look, in the plan, the stored rows and a spine."""
+        findings = lint(self.plan) + lint_data(self.project.storage, self.plan)
+        if spine is not None:
+            findings += lint_spine(self.project.storage, self.plan, spine)
+        return findings
+
+    def to_sql(self) -> str:
+        """Return plain DuckDB SQL that computes the features of all stored anchor rows from tables of the same names.
+
+        Row order inside a table stands for arrival order (DuckDB's ``rowid``).
+        """
+        from workbench.plan.plain_sql import plain_sql
+
+        tables = {name: self.project.storage.table(name).columns for name in self.plan.tables()}
+        return plain_sql(self.plan, tables)
+
+    # -- offline
+
+    def preview(self, rows: int = 20) -> Result:
+        """Return the features of a spread sample of stored rows that includes the newest.
+
+        Parameters
+        ----------
+        rows
+            How many rows to show.
+        """
+        return OfflineFeatures(self.project.storage, self.plan).preview(rows)
+
+    def offline(
+        self, spine: Any = None, where: str | None = None, progress: Progress | None = None
+    ) -> Result:
+        """Return features in bulk, each row as of its own time: the training set.
+
+        Parameters
+        ----------
+        spine
+            The rows to answer (dicts, a DataFrame, Arrow, a Result); by default every stored anchor row. Spine rows
+            never see each other; one that carries ``seq`` is the stored row of that arrival number.
+        where
+            A condition on the anchor rows that restricts the answered rows, never what they see.
+        progress
+            Called with each step and the share that is done.
+        """
+        offline = OfflineFeatures(self.project.storage, self.plan, progress)
+        if spine is not None:
+            if where is not None:
+                raise DefinitionError("where= restricts stored rows; filter the spine itself instead")
+            return offline.spine(spine)
+        condition = self.project.condition(where, self.plan.table) if where is not None else None
+        return offline.stored(condition)
+
+    # -- online
+
+    def request(self, row: dict[str, Any], as_of: datetime | str | None = None) -> dict[str, Any] | None:
+        """Return the features of one new row, as the endpoint does; None where the view's WHERE leaves the row out.
+
+        Parameters
+        ----------
+        row
+            Columns of the anchor table. Without a time it is answered as of now.
+        as_of
+            The time to answer at instead (naive means UTC).
+
+        Raises
+        ------
+        RowError
+            The row has a missing or wrong column, or a feature cannot be computed for it.
+        """
+        if not isinstance(row, dict):
+            raise RowError("a request is one row, as a dict of column names and values")
+        answer = self._engine().request([row], [_time(as_of)])[0]
+        if answer.error is not None:
+            raise answer.error
+        return answer.features
+
+    def check(self, rows: int | Literal["all"] = 10_000, progress: Progress | None = None) -> Report:
+        """Compare requests with the offline features of stored rows, value by value.
+
+        Parameters
+        ----------
+        rows
+            How many anchor rows to replay, or "all". The sample always holds ties, first rows of a key, NULL keys and
+            window edges where the data has them.
+        progress
+            Called with each step and the share that is done.
+        """
+        return Check(self.project.storage, self.plan, self._engine(), self.name).run(rows, progress)
+
+    def save(self) -> View:
+        """Cut a version of the draft and return it; equal plans give the same version."""
+        return View(self.project, self._cut())
+
+    def deploy(self, progress: Progress | None = None) -> Deployment:
+        """Publish the view as an endpoint and return the handle on it; returns when every server process serves it.
+
+        Parameters
+        ----------
+        progress
+            Called with each step and the share that is done.
+        """
+        report = progress or _silent
+        storage = self.project.storage
+        report("cutting a version", 0.0)
+        record = self._cut()
+        self._ensure_indexes(live=True, progress=progress)
+        report("starting the server", 0.7)
+        deployments.deploy(storage, record.view, record.version)
+        ensure_server(self.project.path)
+        report("waiting for the server", 0.9)
+        wait_for_generation(self.project.path, deployments.generation(storage), view=record.view)
+        report("done", 1.0)
+        return Deployment(self.project.path, record.view, record.version)
+
+    # -- helpers
+
+    def _cut(self) -> ViewVersion:
+        """The version of exactly this plan: a draft that somebody overwrote since is written again first."""
+        record = self._record
+        if record.state != "draft":
+            return record
+        views.save_draft(
+            self.project.storage, record.view, record.sql, record.dialect, record.plan_json, record.plan_hash
+        )
+        return views.cut_version(self.project.storage, record.view)
+
+    def _engine(self) -> Engine:
+        self._ensure_indexes(live=False)
+        return self.project.engine(self.plan)
+
+    def _ensure_indexes(self, live: bool, progress: Progress | None = None) -> None:
+        needs = index_needs(self.plan)
+        for number, (spec, columns) in enumerate(needs):
+            if progress:
+                progress(f"indexing {spec}", 0.1 + 0.5 * number / len(needs))
+            self.project.storage.ensure_index(spec, columns, live=live)
+
+    def __repr__(self) -> str:
+        state = "draft" if self.version is None else f"version {self.version}"
+        return f"<View {self.name} ({state}): {len(self.schema)} features of {self.anchor}>"
+
+
+def _time(as_of: datetime | str | None) -> datetime | None:
+    if not isinstance(as_of, str):
+        return as_of
+    try:
+        return datetime.fromisoformat(as_of)
+    except ValueError:
+        raise RowError(f"as_of is not a time: {as_of!r}", hint="write 2026-01-31T12:00:00Z") from None
+
+
+def _silent(step: str, done: float) -> None:
+    """No one asked for progress."""
