@@ -36,6 +36,10 @@ _HOME_OF = {
     "Project": "project",
     "Table": "table",
     "View": "view",
+    "Finding": "plan.lint",
+    "Receipt": "storage",
+    "Report": "consistency",
+    "Result": "offline",
 }
 
 __all__ = ["__version__", "load_ipython_extension", "open", "unload_ipython_extension", *_HOME_OF]  # noqa: PLE0604
@@ -63,7 +67,7 @@ def open(path: str | PathLike[str]) -> Project:
     >>> import workbench as wb
     >>> project = wb.open("flights")            # doctest: +SKIP
     """
-    return _load("project").Project(path)  # type: ignore[no-any-return]
+    return _load("project").Project(path)
 
 
 def load_ipython_extension(ipython: Any) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -53,6 +54,14 @@ TimeOption = Annotated[
 ]
 
 
+class IfExists(StrEnum):
+    """What to do when a table of that name exists."""
+
+    ERROR = "error"
+    SKIP = "skip"
+    REPLACE = "replace"
+
+
 def main() -> None:
     """The entry point of the commands ``workbench`` and ``feature-workbench``."""
     app()
@@ -84,21 +93,19 @@ def table_add(
     name: TableArgument,
     file: FileArgument,
     time: TimeOption = None,
-    if_exists: Annotated[
-        str, typer.Option(help="error, skip or replace. The same content is no error.")
-    ] = "error",
+    if_exists: Annotated[IfExists, typer.Option(help="The same content is never an error.")] = IfExists.ERROR,
     project: ProjectOption = None,
 ) -> None:
     """Create a table from a Parquet, CSV or JSON file."""
-    with progress() as told:
-        table = _project(project).create_table(name, file, time=time, if_exists=if_exists, progress=told)
+    table = _project(project).create_table(name, str(file), time=time, if_exists=if_exists.value)
     say(f"table {table.name}: {table.count():,} rows, {len(table.columns)} columns")
 
 
 @tables.command("list")
 def table_list(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """List the project's tables."""
-    found = [_about(table) for table in _project(project).list_tables()]
+    opened = _project(project)
+    found = [_about(opened.table(name)) for name in opened.list_tables()]
     if as_json:
         say_json(found)
     else:
@@ -116,7 +123,8 @@ def table_show(name: TableArgument, project: ProjectOption = None, as_json: Json
         return
     say(f"{table.name}: {table.count():,} rows, time {table.time or 'none (static)'}")
     say_table(["column", "type"], table.columns.items())
-    _say_result(table.head(5))
+    head = table.head(5)
+    say_table(list(head.columns), head.itertuples(index=False))
 
 
 @tables.command("append")
@@ -130,7 +138,11 @@ def table_append(
     as_json: JsonOption = False,
 ) -> None:
     """Append the rows of a Parquet, CSV or JSON file to a table, all or nothing."""
-    receipt = _project(project).table(name).append(file, token=token)
+    from workbench.values.infer import infer
+
+    table = _project(project).table(name)
+    _, rows = infer(str(file), table.time)
+    receipt = table.append(rows, token=token)
     if as_json:
         say_json(dataclasses.asdict(receipt))
     else:
@@ -157,7 +169,7 @@ def define(
     sql = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     view = _project(project).define(name, sql, dialect=dialect)
     if save:
-        view.save()
+        view = view.save()
     findings = view.lint()
     if as_json:
         shown = [dataclasses.asdict(finding) for finding in findings]
@@ -196,11 +208,11 @@ def check(
     """Check that requests answer what the history says, value by value; exit code 1 when any value differs."""
     view = _project(project).view(name)
     with progress(not as_json) as told:
-        report = view.check(rows=rows if rows == "all" else _whole_number(rows), progress=told)
+        report = view.check(rows=_rows(rows), progress=told)
     if as_json:
         say_json(report.to_dict())
     else:
-        say(str(report))
+        say(repr(report))
     if report.different:
         raise typer.Exit(1)
 
@@ -335,7 +347,9 @@ def _json_rows(result: Any) -> list[dict[str, Any]]:
     return [encode(row) for row in rows.to_pylist()]
 
 
-def _whole_number(text: str) -> int:
+def _rows(text: str) -> int | Literal["all"]:
+    if text == "all":
+        return "all"
     if not text.isdigit() or int(text) == 0:
         raise typer.BadParameter(f"--rows is a number of rows or all, not {text!r}")
     return int(text)

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 
+from workbench.consistency import Difference, Report
+from workbench.errors import NotFound
+
 Progress = Callable[[str, float], None]
 
 
-@dataclass
-class FakeReport:
-    different: int
-    compared: int = 50_000
-    bound: float = 0.0003
-
-    @property
-    def examples(self) -> list[Any]:
-        return [SimpleNamespace(column="total", offline=1.5, request=2.5)] if self.different else []
+def report(different: int) -> Report:
+    """A report over 50,000 values."""
+    example = Difference("total", 7, {"card": 1}, 1.5, 2.5)
+    return Report(
+        view="spend",
+        rows=10_000,
+        total_rows=90_000,
+        complete=False,
+        compared=50_000,
+        different=different,
+        by_feature={"total": different},
+        examples=(example,) if different else (),
+        cut=90_000,
+    )
 
 
 @dataclass
@@ -76,8 +84,17 @@ class FakeView:
     def deploy(self, progress: Progress) -> Any:
         return self._work("building indexes", progress)
 
-    def deployment(self) -> FakeDeployment | None:
+    @property
+    def project(self) -> Any:
+        return SimpleNamespace(deployment=self._deployment, view=self._view)
+
+    def _deployment(self, name: str) -> FakeDeployment:
+        if self.live is None:
+            raise NotFound(f"{name} is not deployed")
         return self.live
+
+    def _view(self, name: str, version: int) -> FakeView:
+        return replace(self, version=version)
 
     def _work(self, step: str, progress: Progress) -> Any:
         progress(step, 0.25)

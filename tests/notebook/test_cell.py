@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.notebook.fakes import FakeDeployment, FakeReport, FakeView
+from tests.notebook.fakes import FakeDeployment, FakeView, report
 from workbench.errors import DefinitionError, Position
 from workbench.notebook.cell import FeatureCell
 
@@ -84,19 +84,19 @@ def test_buttons_are_disabled_while_one_works_and_progress_shows(view: FakeView)
     assert panel.progress.value == 0.25
     assert panel.progress.layout.display == ""
     assert all(button.disabled for button in buttons(panel))
-    view.outcome = FakeReport(different=0)
+    view.outcome = report(different=0)
     finish(panel, view)
     assert not any(button.disabled for button in buttons(panel))
     assert panel.progress.layout.display == "none"
-    assert "50,000 values compared" in panel.report.value
+    assert "50,000 values of 10,000 rows compared, all equal" in panel.report.value
 
 
 def test_a_difference_is_shown_with_examples(view: FakeView) -> None:
-    view.outcome = FakeReport(different=3)
+    view.outcome = report(different=3)
     panel = FeatureCell(view)
     panel.check.click()
     finish(panel, view)
-    assert "3 of 50,000" in panel.report.value
+    assert "3 different" in panel.report.value
     assert "total" in panel.report.value
 
 
@@ -123,7 +123,7 @@ def test_deploy_shows_how_to_call_and_then_rolls_back_and_stops(view: FakeView) 
     view.outcome = deployed = FakeDeployment(version=2)
     panel.deploy.click()
     finish(panel, view)
-    assert "version 2" in panel.endpoint.value
+    assert "version 2" in panel.endpoint.value and "version 2" in panel.summary.value
     assert "$WORKBENCH_API_KEY" in panel.endpoint.value
     assert panel.stop.layout.display == panel.roll_back.layout.display == ""
     panel.roll_back.click()

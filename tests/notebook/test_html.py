@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -15,13 +14,9 @@ from tests.notebook.fakes import FakeDeployment
 from workbench.errors import Unavailable
 from workbench.notebook import html, show
 from workbench.notebook.profile import profile
+from workbench.plan.lint import Finding
 
 EVIL = """<img src=x onerror="alert('1')">"""
-
-
-def finding(text: str) -> Any:
-    position = SimpleNamespace(line=3, column=1)
-    return SimpleNamespace(code=text, severity=text, message=text, hint=text, position=position)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +30,7 @@ def finding(text: str) -> Any:
         lambda text: html.schema({text: text}),
         lambda text: html.folded(text, ""),
         lambda text: html.columns(profile(pa.table({text: [text * 20, None]}), {text: text})),
-        lambda text: show.finding(finding(text)),
+        lambda text: show.finding(Finding(text, "info", text, text)),
         lambda text: show.deployment(FakeDeployment(view=text, url=text)),
         lambda text: show.Listing([text], [text], lambda item: [item])._repr_html_(),
     ],

@@ -64,7 +64,7 @@ def test_a_cell_can_run_again_and_replaces_the_draft(opened: Any, project: wb.Pr
     feature(opened, "spend")
     feature(opened, "spend", SPEND.replace("AS total", "AS spent"))
     assert list(project.view("spend").schema) == ["card", "amount", "spent"]
-    assert [view.name for view in project.list_views()] == ["spend"]
+    assert project.list_views() == ["spend"]
 
 
 def test_save_cuts_a_version(opened: Any, project: wb.Project) -> None:
@@ -186,8 +186,15 @@ class TestCommands:
 
     def test_tables_views_and_show(self, opened: Any) -> None:
         feature(opened, "spend")
-        assert [table.name for table in opened.run_line_magic("workbench", "tables")] == ["payments"]
-        assert [view.name for view in opened.run_line_magic("workbench", "views")] == ["spend"]
+        tables, views = (
+            opened.run_line_magic("workbench", "tables"),
+            opened.run_line_magic("workbench", "views"),
+        )
+        assert (tables, views) == (["payments"], ["spend"])
+        assert (
+            "TIMESTAMP" not in tables._repr_html_() and '<td class="wb-number">6</td>' in tables._repr_html_()
+        )
+        assert "draft" in views._repr_html_()
         assert opened.run_line_magic("workbench", "show spend").anchor == "payments"
         assert opened.run_line_magic("workbench", "show payments").count() == 6
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import ipywidgets as widgets
 
-from workbench.errors import describe
+from workbench.errors import NotFound, describe
 from workbench.notebook import html, show, work
 from workbench.notebook.summary import ROWS_SHOWN, summarise
 
 if TYPE_CHECKING:
-    from workbench.consistency.report import Report
+    from workbench.consistency import Report
     from workbench.deployment import Deployment
     from workbench.view import View
 
@@ -42,8 +43,8 @@ class FeatureCell(widgets.VBox):
         self.view = view
         self.working: threading.Thread | None = None
         self._deployment: Deployment | None = None
-        self._rows = rows
-        self.summary = widgets.HTML(summarise(view, rows).to_html())
+        self._summary = summarise(view, rows)
+        self.summary = widgets.HTML(self._summary.to_html())
         self.check = self._button("Check", "Compare requests with the history, value by value", self._check)
         self.deploy = self._button("Deploy", "Serve this query as an HTTP endpoint", self._deploy, "primary")
         self.roll_back = self._button("Roll back", "Serve the version before this one again", self._roll_back)
@@ -52,7 +53,7 @@ class FeatureCell(widgets.VBox):
         self.step = widgets.Label()
         self.problem, self.report, self.endpoint = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._set_working(False)
-        self._show_deployment(view.deployment())
+        self._show_deployment(_deployment_of(view))
         controls = [self.check, self.deploy, self.roll_back, self.stop, self.progress, self.step]
         layout = widgets.Layout(flex_flow="row wrap", align_items="center")
         super().__init__(
@@ -79,7 +80,7 @@ class FeatureCell(widgets.VBox):
     def _roll_back(self) -> None:
         deployment = self._deployment
         if deployment:
-            self._start("rolling back", lambda _: deployment.rollback(), self._show_deployed)
+            self._start("rolling back", lambda _: deployment.rollback(), self._show_deployment)
 
     def _stop(self) -> None:
         deployment = self._deployment
@@ -116,8 +117,9 @@ class FeatureCell(widgets.VBox):
         self.report.value = show.report(report)
 
     def _show_deployed(self, deployment: Deployment) -> None:
-        # deploying cut a version: the heading says so
-        self.summary.value = summarise(self.view, self._rows).to_html()
+        # deploying cut a version of the draft: the heading says so
+        self.view = self.view.project.view(deployment.view, deployment.version)
+        self.summary.value = replace(self._summary, view=self.view).to_html()
         self._show_deployment(deployment)
 
     def _show_deployment(self, deployment: Deployment | None) -> None:
@@ -138,3 +140,10 @@ class FeatureCell(widgets.VBox):
         button.layout.width = "100px"
         button.on_click(lambda _: clicked())
         return button
+
+
+def _deployment_of(view: View) -> Deployment | None:
+    try:
+        return view.project.deployment(view.name)
+    except NotFound:
+        return None

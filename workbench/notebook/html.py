@@ -33,12 +33,12 @@ STYLE = """<style>
 .wb .wb-tag { border: 1px solid var(--wb-line); border-radius: 9px; padding: 0 8px; font-size: 12px; }
 .wb .wb-soft { color: var(--wb-soft); }
 .wb .wb-scroll { overflow-x: auto; max-width: 100%; }
-.wb table.wb-table { border-collapse: collapse; margin: 2px 0 8px; font-size: 12px; width: auto; }
-.wb .wb-table th, .wb .wb-table td { border: 0; border-bottom: 1px solid var(--wb-line); padding: 3px 10px 3px 0;
+.wb table { border-collapse: collapse; margin: 2px 0 8px; font-size: 12px; width: auto; }
+.wb table th, .wb table td { border: 0; border-bottom: 1px solid var(--wb-line); padding: 3px 10px 3px 0;
   text-align: left; vertical-align: middle; white-space: nowrap; max-width: 420px; overflow: hidden;
   text-overflow: ellipsis; background: none; color: inherit; }
-.wb .wb-table th { color: var(--wb-soft); font-weight: 600; }
-.wb .wb-table .wb-number { text-align: right; font-variant-numeric: tabular-nums; }
+.wb table th { color: var(--wb-soft); font-weight: 600; }
+.wb table .wb-number { text-align: right; font-variant-numeric: tabular-nums; }
 .wb pre, .wb code { font-family: var(--wb-code); font-size: 12px; background: none; color: inherit; }
 .wb pre { margin: 4px 0; padding: 6px 10px; border-left: 3px solid var(--wb-line); overflow-x: auto;
   white-space: pre; }
@@ -46,6 +46,8 @@ STYLE = """<style>
 .wb svg { display: block; }
 .wb svg rect { fill: var(--wb-accent); }
 .wb .wb-good { color: var(--wb-good); } .wb b.wb-bad, .wb span.wb-bad { color: var(--wb-bad); }
+.wb .wb-verdict-good > p > b { color: var(--wb-good); } .wb .wb-verdict-bad > p > b { color: var(--wb-bad); }
+.wb .wb-verdict-good > p, .wb .wb-verdict-bad > p { margin: 4px 0; }
 .wb .wb-warn { color: var(--wb-warn); }
 .wb ul.wb-list { margin: 2px 0 8px; padding-left: 18px; }
 .wb details > summary { cursor: pointer; color: var(--wb-soft); margin: 2px 0; }
@@ -138,7 +140,7 @@ def folded(summary: str, content: str, *, opened: bool = True) -> str:
 
 
 def _table(names: str, body: str) -> str:
-    opening = '<div class="wb-scroll"><table class="wb-table">'
+    opening = '<div class="wb-scroll"><table>'
     return f"{opening}<thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>"
 
 

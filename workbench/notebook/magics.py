@@ -86,7 +86,7 @@ class WorkbenchMagics(Magics):
             raise UsageError(f"write the query of {asked.name} in the lines below %%feature")
         view = self.project(asked.project).define(asked.name, cell, dialect=asked.dialect)
         if asked.save:
-            view.save()
+            view = view.save()
         self._rows_shown[view.name] = asked.preview
         assert self.shell is not None
         self.shell.user_ns[variable] = view
@@ -143,15 +143,22 @@ class WorkbenchMagics(Magics):
         return self._opened
 
     def _tables(self, asked: Namespace) -> Any:
-        tables = self.project(asked.project).list_tables()
-        return Listing(
-            tables, ["table", "rows", "time"], lambda table: [table.name, table.count(), table.time]
-        )
+        project = self.project(asked.project)
+
+        def row(name: str) -> list[Any]:
+            table = project.table(name)
+            return [name, table.count(), table.time, len(table.columns)]
+
+        return Listing(project.list_tables(), ["table", "rows", "time", "columns"], row)
 
     def _views(self, asked: Namespace) -> Any:
-        views = self.project(asked.project).list_views()
-        columns = ["view", "version", "anchor", "features"]
-        return Listing(views, columns, lambda view: [view.name, view.version, view.anchor, len(view.schema)])
+        project = self.project(asked.project)
+
+        def row(name: str) -> list[Any]:
+            view = project.view(name)
+            return [name, view.version or "draft", view.anchor, len(view.schema)]
+
+        return Listing(project.list_views(), ["view", "version", "anchor", "features"], row)
 
     def _show(self, asked: Namespace) -> Any:
         project, name = self.project(asked.project), _need(asked, "a view or table")

@@ -16,31 +16,20 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-CLASS_OF = {"error": "bad", "warning": "warn", "info": "soft"}
-EXAMPLES_SHOWN = 10
+CLASS_OF = {"warning": "warn", "info": "soft"}
 
 
 def finding(found: Finding) -> str:
-    """One lint finding as a line of HTML: severity, place, what and what to do."""
-    place = f"line {found.position.line}: " if found.position else ""
-    hint = f'<br><span class="wb-soft">{escape(found.hint)}</span>' if found.hint else ""
-    mark = f'<span class="wb-{CLASS_OF.get(found.severity, "soft")}">{escape(found.severity)}</span>'
-    return f'{mark} {escape(place)}{escape(found.message)} <code class="wb-soft">{escape(found.code)}</code>{hint}'
-
-
-def findings(found: Iterable[Finding]) -> str:
-    """All findings as a list; empty when there are none."""
-    lines = [finding(one) for one in found]
-    return html.items(lines) if lines else ""
+    """One lint finding as a line of HTML: how grave it is, what was found, and what to do."""
+    mark = f'<span class="wb-{CLASS_OF[found.severity]}">{found.severity}</span>'
+    hint = f'<br><span class="wb-soft">{escape(found.hint)}</span>'
+    return f'{mark} {escape(found.message)} <code class="wb-soft">{escape(found.code)}</code>{hint}'
 
 
 def report(checked: Report) -> str:
     """What a check found: agreement in one line, or the values that differ."""
-    if not checked.different:
-        verdict = f'<b class="wb-good">✓ checked</b> {checked.compared:,} values compared, none differ'
-        return html.page(f"<div>{verdict} {_bound(checked)}</div>")
-    verdict = f'<b class="wb-bad">✗ {checked.different:,} of {checked.compared:,} values differ</b>'
-    return html.page(f"<div>{verdict}</div>", _examples(checked))
+    verdict = "good" if checked.ok else "bad"
+    return html.page(f'<div class="wb-scroll wb-verdict-{verdict}">{checked._repr_html_()}</div>')
 
 
 def deployment(live: Deployment) -> str:
@@ -83,16 +72,3 @@ class Listing(list[Item]):
         if not self:
             return html.page('<div class="wb-soft">none</div>')
         return html.page(html.table(self._columns, map(self._row, self)))
-
-
-def _bound(checked: Report) -> str:
-    if not checked.bound:
-        return ""
-    return (
-        f'<span class="wb-soft">at most {checked.bound:.2%} of the rows not sampled may differ (95%)</span>'
-    )
-
-
-def _examples(checked: Report) -> str:
-    shown = [example.__dict__ for example in checked.examples[:EXAMPLES_SHOWN]]
-    return html.table(list(shown[0]), [list(example.values()) for example in shown]) if shown else ""
