@@ -13,7 +13,7 @@ from typing import Any
 
 from workbench.deployment.client import KEY_FILE, Client
 from workbench.deployment.process import find_server, stop_server
-from workbench.deployment.workers import wait_for_generation
+from workbench.deployment.workers import opened, wait_for_generation
 from workbench.errors import NotFound, RowError, WorkbenchError
 
 HUB_PREFIX = "JUPYTERHUB_SERVICE_PREFIX"
@@ -133,24 +133,24 @@ class Deployment:
     def rollback(self) -> Deployment:
         """Serve the version before; returns when all workers do."""
         from workbench.catalog import deployments
-        from workbench.storage import Storage
 
-        storage = Storage.open(self.path)
-        deployments.rollback(storage, self.view)
+        with opened(self.path) as storage:
+            deployments.rollback(storage, self.view)
+            generation = deployments.generation(storage)
+        wait_for_generation(self.path, generation, view=self.view)
         self._described = {}
         self.version = self._deployed()
-        wait_for_generation(self.path, deployments.generation(storage))
         return self
 
     def stop(self) -> None:
         """Remove the endpoint; the server stops with its last one."""
         from workbench.catalog import deployments
-        from workbench.storage import Storage
 
-        storage = Storage.open(self.path)
-        deployments.stop(storage, self.view)
-        if deployments.current(storage):
-            wait_for_generation(self.path, deployments.generation(storage))
+        with opened(self.path) as storage:
+            deployments.stop(storage, self.view)
+            generation, others = deployments.generation(storage), deployments.current(storage)
+        if others:
+            wait_for_generation(self.path, generation, view=self.view)
         else:
             stop_server(self.path)
 
@@ -210,11 +210,11 @@ class Deployment:
 
     def _deployed(self) -> int:
         from workbench.catalog import deployments
-        from workbench.storage import Storage
 
-        for deployed in deployments.current(Storage.open(self.path)):
-            if deployed.view == self.view:
-                return deployed.version
+        with opened(self.path) as storage:
+            for deployed in deployments.current(storage):
+                if deployed.view.casefold() == self.view.casefold():
+                    return deployed.version
         raise NotFound(f"view {self.view!r} is not deployed", hint="deploy it with view.deploy()")
 
     def _describe(self) -> None:

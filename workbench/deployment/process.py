@@ -20,10 +20,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import workbench
-from workbench.deployment.workers import is_running, live_workers
+from workbench.deployment.workers import is_running, live_workers, opened
 from workbench.errors import Unavailable, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.storage import Storage
 
 INFO, LOCK, LOG = "server.json", "server.lock", "server.log"
 START_SECONDS = 120.0
@@ -80,12 +84,10 @@ def ensure_server(
         The server did not start; the message holds the end of its log.
     """
     from workbench.catalog import keys
-    from workbench.storage import Storage
 
     folder = Path(path).resolve()
-    storage = Storage.open(folder)
-    keys.owner_key(storage)
-    with _locked(folder):
+    with opened(folder) as storage, _locked(folder):
+        keys.owner_key(storage)
         found = find_server(folder)
         if found and found.package_version == workbench.__version__:
             return found
@@ -110,14 +112,12 @@ def find_server(path: str | os.PathLike[str]) -> ServerInfo | None:
 
 def stop_server(path: str | os.PathLike[str]) -> bool:
     """Stop the project's server: requests in flight are finished first. Returns whether one ran."""
-    from workbench.storage import Storage
-
     folder = Path(path).resolve()
-    with _locked(folder):
+    with opened(folder) as storage, _locked(folder):
         info = _read(folder)
         if info is None:
             return False
-        ran = _terminate(folder, info, Storage.open(folder))
+        ran = _terminate(folder, info, storage)
         (folder / INFO).unlink(missing_ok=True)
         return ran
 
@@ -227,11 +227,8 @@ def _get(info: ServerInfo, route: str, timeout: float) -> tuple[int, dict[str, o
         connection.close()
 
 
-def _terminate(folder: Path, info: ServerInfo, storage: object) -> bool:
+def _terminate(folder: Path, info: ServerInfo, storage: Storage) -> bool:
     """End the server's processes, the supervisor and its workers; a process of ours is known by its command line."""
-    from workbench.storage import Storage
-
-    assert isinstance(storage, Storage)
     pids = {info.pid, *(worker.pid for worker in live_workers(storage))}
     ours = [pid for pid in pids if is_running(pid) and _serves(pid, folder)]
     for number in (signal.SIGTERM, signal.SIGKILL):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +21,7 @@ CREATE TABLE workers (
     pid INTEGER PRIMARY KEY,
     generation INTEGER NOT NULL,
     heartbeat REAL NOT NULL,
-    error TEXT
+    failures TEXT NOT NULL
 );
 """
 LOST_SECONDS = 15.0
@@ -27,22 +30,22 @@ POLL_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Worker:
-    """A process that serves the project; ``error`` says which deployments it could not load."""
+    """A process that serves the project; ``failures`` says of which views it could not load the deployed version."""
 
     pid: int
     generation: int
     heartbeat: float
-    error: str | None
+    failures: Mapping[str, str]
 
 
-def beat(storage: Storage, pid: int, generation: int, error: str | None) -> None:
+def beat(storage: Storage, pid: int, generation: int, failures: Mapping[str, str]) -> None:
     """Say that the worker ``pid`` is alive and serves ``generation``."""
     storage.ensure_schema("workers", SCHEMA)
     with storage.transaction() as connection:
         connection.execute(
             "INSERT INTO workers VALUES (?, ?, ?, ?) ON CONFLICT (pid) DO UPDATE SET"
-            " generation = excluded.generation, heartbeat = excluded.heartbeat, error = excluded.error",
-            (pid, generation, time.time(), error),
+            " generation = excluded.generation, heartbeat = excluded.heartbeat, failures = excluded.failures",
+            (pid, generation, time.time(), json.dumps(dict(failures))),
         )
 
 
@@ -56,13 +59,17 @@ def leave(storage: Storage, pid: int) -> None:
 def live_workers(storage: Storage) -> list[Worker]:
     """Return the workers that are alive: the process runs and has said so lately."""
     storage.ensure_schema("workers", SCHEMA)
-    rows = storage.query("SELECT pid, generation, heartbeat, error FROM workers ORDER BY pid")
-    found = [Worker(*row) for row in rows]
+    rows = storage.query("SELECT pid, generation, heartbeat, failures FROM workers ORDER BY pid")
+    found = [
+        Worker(row["pid"], row["generation"], row["heartbeat"], json.loads(row["failures"])) for row in rows
+    ]
     oldest = time.time() - LOST_SECONDS
     return [worker for worker in found if worker.heartbeat > oldest and is_running(worker.pid)]
 
 
-def wait_for_generation(path: str | os.PathLike[str], generation: int, timeout: float = 60.0) -> None:
+def wait_for_generation(
+    path: str | os.PathLike[str], generation: int, timeout: float = 60.0, view: str | None = None
+) -> None:
     """Return when all live workers serve at least ``generation`` of the catalog; at once when there is none.
 
     Parameters
@@ -73,33 +80,40 @@ def wait_for_generation(path: str | os.PathLike[str], generation: int, timeout: 
         What :func:`workbench.catalog.deployments.generation` returned after the change.
     timeout
         Seconds to wait.
+    view
+        Only a failure to load this view is an error; by default that of any view.
 
     Raises
     ------
     Unavailable
         A worker could not load a deployment, or does not get there in time.
     """
+    deadline = time.monotonic() + timeout
+    with opened(path) as storage:
+        while workers := [worker for worker in live_workers(storage) if worker.generation < generation]:
+            if time.monotonic() > deadline:
+                pids = ", ".join(str(worker.pid) for worker in workers)
+                raise Unavailable(
+                    f"the server (process {pids}) does not serve generation {generation} after {timeout:g} s",
+                    hint=f"its log may say why: {Path(path) / 'server.log'}",
+                )
+            time.sleep(POLL_SECONDS)
+        failures = {name: why for worker in live_workers(storage) for name, why in worker.failures.items()}
+    broken = [why for name, why in sorted(failures.items()) if view in (None, name)]
+    if broken:
+        raise Unavailable("; ".join(broken), hint="the version before, if there is one, is served meanwhile")
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Storage]:
+    """Open a project's storage for one piece of work."""
     from workbench.storage import Storage
 
-    storage = Storage.open(path)
-    deadline = time.monotonic() + timeout
-    while True:
-        workers = live_workers(storage)
-        behind = [worker for worker in workers if worker.generation < generation]
-        if not behind:
-            broken = sorted({worker.error for worker in workers if worker.error})
-            if broken:
-                raise Unavailable(
-                    "; ".join(broken), hint="the version before is served until this is repaired"
-                )
-            return
-        if time.monotonic() > deadline:
-            pids = ", ".join(str(worker.pid) for worker in behind)
-            raise Unavailable(
-                f"the server (process {pids}) does not serve generation {generation} after {timeout:g} s",
-                hint=f"its log may say why: {Path(path) / 'server.log'}",
-            )
-        time.sleep(POLL_SECONDS)
+    storage = Storage.open(Path(path))
+    try:
+        yield storage
+    finally:
+        storage.close()
 
 
 def is_running(pid: int) -> bool:

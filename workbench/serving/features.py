@@ -5,26 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import Conflict, RowError, did_you_mean
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workbench.errors import Conflict, RowError
 from workbench.serving.bodies import JSON_TYPE, body_type, json_rows
 from workbench.serving.call import Call, Reply, invalid_parameter
-from workbench.serving.problems import FieldError, Problem, sentence
+from workbench.serving.problems import FieldError, Problem, row_problem, sentence
 from workbench.serving.replies import Replies, key_reused
 from workbench.serving.settings import Settings
 from workbench.serving.state import ServedView, ServingState
-from workbench.storage.tables import FUTURE_TOLERANCE_SECONDS
 from workbench.values import coerce, wire
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from workbench.online import Answer
     from workbench.storage import Receipt, Storage
 
-Row = dict[str, Any] | FieldError
 PARAMETERS = frozenset({"version", "append", "as_of"})
 
 
@@ -85,15 +84,13 @@ class Features:
         options = read_options(call.query(PARAMETERS))
         if options.append:
             call.require("write")
-        self._state.served(view, options.version)
-        call.target = view
+        call.target = self._state.served(view, options.version).view
         token = call.idempotency_key()
         kind = body_type(call.header(b"content-type"), (JSON_TYPE,))
         body = await call.body(self._settings.max_request_bytes)
         rows, single = json_rows(body) if kind == JSON_TYPE else ([], False)
         self._check_count(rows)
         with self._state.lease(view, options.version) as served:
-            rows = [named_row(served, row) for row in rows]
             call.version, call.rows = str(served.version), len(rows)
             if options.append:
                 append = Append(self._kept(), self._token(call, token), _hash(call, body))
@@ -118,7 +115,7 @@ class Features:
 
     @staticmethod
     def _token(call: Call, token: str | None) -> str | None:
-        return f"{call.key.id}:ask:{token}" if token and call.key else None
+        return f"{call.key.name}\nask\n{token}" if token and call.key else None
 
     @staticmethod
     def _reply(call: Call, served: ServedView, outcome: Outcome, single: bool) -> Reply:
@@ -151,30 +148,26 @@ def read_options(query: Mapping[str, str]) -> Options:
         try:
             as_of = wire.decode(query["as_of"], "TIMESTAMP")
         except RowError as error:
-            raise invalid_parameter("as_of", sentence(error)) from None
+            raise invalid_parameter("as_of", f"as_of: {sentence(error)}") from None
+    if as_of and append in ("true", "1"):
+        raise invalid_parameter(
+            "as_of", "as_of cannot be given with append=true; a stored row has its own time"
+        )
     return Options(int(version) if version else None, append in ("true", "1"), as_of)
 
 
-def ask(served: ServedView, rows: list[Row], options: Options, single: bool) -> Outcome:
+def ask(served: ServedView, rows: list[Any], options: Options, single: bool) -> Outcome:
     """Answer rows (on a thread): one ``{features}`` or ``{error}`` each."""
-    answers: list[dict[str, Any]] = [{}] * len(rows)
-    asked: list[dict[str, Any]] = []
-    places: list[int] = []
-    for place, row in enumerate(rows):
-        if isinstance(row, FieldError):
-            answers[place] = _error(row, None if single else place)
-        else:
-            asked.append(_used_columns(served, row))
-            places.append(place)
-    if asked:
-        as_of = [options.as_of] * len(asked) if options.as_of else None
-        for place, answer in zip(places, served.engine.request(asked, as_of=as_of), strict=True):
-            answers[place] = _wire_answer(served, answer, None if single else place)
+    as_of = [options.as_of] * len(rows) if options.as_of else None
+    answers = [
+        _wire_answer(served, answer, None if single else place)
+        for place, answer in enumerate(served.engine.request(rows, as_of=as_of))
+    ]
     return Outcome(answers, failed=sum("error" in answer for answer in answers))
 
 
 def ask_then_append(
-    storage: Storage, served: ServedView, rows: list[Row], options: Options, append: Append, single: bool
+    storage: Storage, served: ServedView, rows: list[Any], options: Options, append: Append, single: bool
 ) -> Outcome:
     """Answer rows, then store them all (on a thread); when one cannot be answered none is stored."""
     outcome = append.earlier(served)
@@ -198,67 +191,26 @@ def ask_then_append(
     return outcome
 
 
-def named_row(served: ServedView, row: Any) -> Row:
-    """Return a row under the names of the table's columns (case does not matter), or what is wrong with its names."""
-    if not isinstance(row, dict):
-        return FieldError(f"a row is a JSON object, not {row!r:.60}")
-    if not row.keys() <= served.columns.keys():
-        renamed = _renamed(served, row)
-        if isinstance(renamed, FieldError):
-            return renamed
-        row = renamed
-    if not served.needed <= row.keys():
-        missing = sorted(served.needed - row.keys())
-        listed = ", ".join(repr(name) for name in missing)
-        return FieldError(f"missing field {listed}, which the view uses; null is a value", missing[0])
-    return row
-
-
-def _renamed(served: ServedView, row: dict[str, Any]) -> Row:
-    known = {name.casefold(): name for name in served.columns}
-    found: dict[str, Any] = {}
-    for given, value in row.items():
-        name = known.get(given.casefold())
-        if name is None:
-            hint = did_you_mean(given, served.columns) or f"its columns are: {', '.join(served.columns)}"
-            return FieldError(
-                f"unknown field {given!r}: table {served.plan.table!r} has no such column; {hint}", given
-            )
-        if name in found:
-            return FieldError(f"the field {name!r} is given twice, in different case", given)
-        found[name] = value
-    return found
-
-
-def _stored_rows(served: ServedView, rows: list[Row], outcome: Outcome, single: bool) -> pa.Table:
-    """Return the rows as the table stores them, at the time at which they were answered."""
-    time = served.plan.time
-    full = [
-        row if time is None else {**row, time: answer["as_of"]}
-        for row, answer in zip(rows, outcome.answers, strict=True)
-        if isinstance(row, dict)
-    ]
+def _stored_rows(served: ServedView, rows: list[Any], outcome: Outcome, single: bool) -> pa.Table:
+    """Return the rows as the table stores them; one without a time gets the time at which it was answered."""
     try:
-        return coerce.to_table(dict(served.columns), full)
+        table = coerce.to_table(dict(served.columns), rows)
+        time = served.plan.time
+        if time is None:
+            return table
+        given, kind = table.column(time), served.columns[time]
+        answered = [
+            {time: answer["as_of"][:10] if kind == "DATE" else answer["as_of"]} for answer in outcome.answers
+        ]
+        filled = pc.coalesce(given, coerce.to_table({time: kind}, answered).column(time))
+        return table.set_column(table.column_names.index(time), table.schema.field(time), filled)
     except RowError as error:
-        wrong = FieldError(sentence(error), error.field, None if single else error.row)
-        raise Problem(422, "invalid-rows", f"{wrong.reason}; nothing was appended", [wrong]) from None
-
-
-def _used_columns(served: ServedView, row: dict[str, Any]) -> dict[str, Any]:
-    used = served.plan.request_columns
-    if row.keys() <= used.keys():
-        return row
-    return {name: value for name, value in row.items() if name in used or name == served.plan.time}
+        raise row_problem(error, single, "nothing was appended") from None
 
 
 def _wire_answer(served: ServedView, answer: Answer, place: int | None) -> dict[str, Any]:
     if answer.error is not None:
         return _error(FieldError(sentence(answer.error), answer.error.field), place)
-    if answer.as_of > _now() + timedelta(seconds=FUTURE_TOLERANCE_SECONDS):
-        shown = wire.encode(answer.as_of, "TIMESTAMP")
-        reason = f"the time {shown} is more than {FUTURE_TOLERANCE_SECONDS} s ahead of the server's clock"
-        return _error(FieldError(reason, served.plan.time), place)
     found: dict[str, Any] = {"as_of": wire.encode(answer.as_of, "TIMESTAMP"), "last_seq": answer.last_seq}
     found["features"] = None if answer.features is None else served.encode(answer.features)
     if answer.reason:
@@ -282,7 +234,3 @@ def _nothing_appended(outcome: Outcome) -> Problem:
 
 def _hash(call: Call, body: bytes) -> str:
     return hashlib.sha256(call.scope["query_string"] + b"\n" + body).hexdigest()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

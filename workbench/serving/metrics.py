@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter as Tally
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 
 from prometheus_client import (
@@ -102,7 +102,7 @@ class Metrics:
     def traffic(self, target: str, route: str = "features") -> Traffic:
         """Return what happened on the route of one view since the server started."""
         requests = errors = 0
-        buckets: Tally[float] = Tally()
+        buckets: dict[float, float] = defaultdict(float)
         for family in self.registry().collect():
             for sample in family.samples:
                 if sample.labels.get("target") != target or sample.labels.get("route") != route:
@@ -115,7 +115,7 @@ class Metrics:
         return Traffic(requests, errors, _quantile(buckets, 0.5), _quantile(buckets, 0.99))
 
 
-def _quantile(cumulative: Tally[float], share: float) -> float | None:
+def _quantile(cumulative: dict[float, float], share: float) -> float | None:
     """Return a quantile in milliseconds, interpolated inside its bucket."""
     bounds = sorted(cumulative)
     if not bounds or not cumulative[bounds[-1]]:

@@ -11,6 +11,7 @@ from workbench.errors import (
     Conflict,
     Forbidden,
     NotFound,
+    RowError,
     StorageError,
     Unavailable,
     WorkbenchError,
@@ -88,6 +89,27 @@ class Problem(Exception):
 def sentence(error: WorkbenchError) -> str:
     """Return message and hint of an error in one line."""
     return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def row_problem(error: RowError, single: bool, consequence: str) -> Problem:
+    """Return the 422 for a row that was refused, naming its column and, where there are several rows, its number.
+
+    Parameters
+    ----------
+    error
+        What the lower floors said.
+    single
+        Whether the body is one object, so that a row number would say nothing.
+    consequence
+        What did not happen: "nothing was stored".
+    """
+    reason = sentence(error)
+    if error.field and f"{error.field!r}" not in reason:
+        reason = f"column {error.field!r}: {reason}"
+    row = None if single else error.row
+    if row is not None and f"row {row}" not in reason:
+        reason = f"row {row}: {reason}"
+    return Problem(422, "invalid-rows", f"{reason}; {consequence}", [FieldError(reason, error.field, row)])
 
 
 def problem_of(error: WorkbenchError) -> Problem:

@@ -17,6 +17,16 @@ from workbench.serving.problems import FieldError, Problem
 if TYPE_CHECKING:
     from workbench.storage import Storage
 
+SCHEMA = """
+CREATE TABLE serving_replies (
+    view TEXT NOT NULL,
+    token TEXT NOT NULL,
+    body_hash TEXT NOT NULL,
+    reply BLOB NOT NULL,
+    created REAL NOT NULL,
+    PRIMARY KEY (view, token)
+) WITHOUT ROWID;
+"""
 KEPT_SECONDS = 7 * 24 * 3600
 
 
@@ -25,11 +35,7 @@ class Replies:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        with storage.transaction() as connection:
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS serving_replies (view TEXT, token TEXT, body_hash TEXT NOT NULL,"
-                " reply BLOB NOT NULL, created REAL NOT NULL, PRIMARY KEY (view, token)) WITHOUT ROWID"
-            )
+        storage.ensure_schema("serving", SCHEMA)
 
     def find(self, view: str, token: str, body_hash: str) -> dict[str, Any] | None:
         """Return the answer that was given under the token.

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 from workbench.serving import log
@@ -46,6 +47,7 @@ def run(path: Path, listener: socket.socket, workers: int, log_file: Path | None
 
 def run_worker(path: Path, listener: socket.socket, log_file: Path | None = None) -> None:
     """Serve on a listening socket until SIGTERM; requests in flight are finished first."""
+    sys.meta_path.insert(0, _WithoutPandas())
     import uvicorn
 
     from workbench.serving.app import create_app
@@ -76,6 +78,14 @@ def run_worker(path: Path, listener: socket.socket, log_file: Path | None = None
         backlog=BACKLOG,
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+class _WithoutPandas(MetaPathFinder):
+    """pyarrow imports pandas on its own as soon as it sees a list; a worker has no use for its second and 50 MB."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("No module named 'pandas'", name="pandas")
 
 
 class Supervisor:
@@ -122,7 +132,7 @@ class Supervisor:
         from prometheus_client.multiprocess import mark_process_dead
 
         logger.error("worker %s ended with %s; another one is started", worker.pid, worker.returncode)
-        mark_process_dead(worker.pid, self._folder)  # type: ignore[no-untyped-call]
+        mark_process_dead(worker.pid, self._folder)
         return True
 
     def _finish(self) -> None:

@@ -90,6 +90,7 @@ class ServingState:
         self.stopping = False
         self._counter: int | None = None
         self._generation = -1
+        self._folded: dict[str, str] = {}
         self._loaded: dict[VersionKey, ServedView] = {}
         self._reload: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -110,7 +111,8 @@ class ServingState:
         await self.run(workers.leave, self.storage, os.getpid())
         for served in self._loaded.values():
             served.engine.close()
-        self.pool.shutdown(wait=False, cancel_futures=True)
+        self.pool.shutdown(wait=True, cancel_futures=True)
+        self.storage.close()
 
     async def run(self, work: Callable[..., Any], *args: Any) -> Any:
         """Run blocking work on a thread."""
@@ -134,11 +136,12 @@ class ServingState:
         Problem
             404 when the view or the version is not deployed, 503 when it could not be loaded.
         """
-        endpoint = self.snapshot.endpoints.get(view)
+        endpoints = self.snapshot.endpoints
+        endpoint = endpoints.get(view) or endpoints.get(self._folded.get(view.casefold(), ""))
         if endpoint is None:
             if view in self.snapshot.failures:
                 raise Problem(503, "unavailable", self.snapshot.failures[view], headers={"Retry-After": "5"})
-            raise unknown("deployed view", view, self.snapshot.endpoints)
+            raise unknown("deployed view", view, endpoints)
         loaded = [endpoint.current] + ([endpoint.previous] if endpoint.previous else [])
         for served in loaded:
             if version is None or served.version == version:
@@ -174,9 +177,9 @@ class ServingState:
                 await self._register()
 
     async def _register(self) -> None:
-        error = "; ".join(self.snapshot.failures.values()) or None
+        snapshot = self.snapshot
         try:
-            await self.run(workers.beat, self.storage, os.getpid(), self.snapshot.generation, error)
+            await self.run(workers.beat, self.storage, os.getpid(), snapshot.generation, snapshot.failures)
         except WorkbenchError as failure:
             logger.error("the worker cannot register itself: %s", failure)
 
@@ -189,6 +192,7 @@ class ServingState:
             await asyncio.sleep(RETRY_SECONDS)
             return
         self.snapshot = snapshot
+        self._folded = {name.casefold(): name for name in snapshot.endpoints}
         before, self._loaded = self._loaded, loaded
         for served in before.values():
             if served not in loaded.values():
@@ -230,7 +234,7 @@ class ServingState:
             if deployed.previous_version
             else None
         )
-        return Endpoint(current, previous, str(deployed.deployed_at))
+        return Endpoint(current, previous, deployed.deployed_at)
 
     def _serve(self, deployed: DeployedView, plan: FeaturePlan) -> ServedView:
         return ServedView(

@@ -16,7 +16,7 @@ from workbench.serving.bodies import (
     ndjson_rows,
 )
 from workbench.serving.call import Call, Reply
-from workbench.serving.problems import FieldError, Problem, sentence, unknown
+from workbench.serving.problems import row_problem, unknown
 from workbench.serving.replies import key_reused
 from workbench.serving.settings import Settings
 from workbench.serving.state import ServingState
@@ -41,9 +41,9 @@ class TableRows:
         call.require("write")
         call.query(())
         stored = await self._state.run(find_table, self._state.storage, table)
-        call.target = table
+        call.target = stored.name
         given = call.idempotency_key()
-        token = f"{call.key.id}:rows:{given}" if given and call.key else None
+        token = f"{call.key.name}\nrows\n{given}" if given and call.key else None
         kind = body_type(call.header(b"content-type"), TYPES)
         body = await call.body(self._settings.max_rows_bytes)
         limit = self._settings.max_rows_bytes * UNPACKED
@@ -82,8 +82,6 @@ def store(
         body_hash = hashlib.sha256(body).hexdigest() if token else None
         return storage.append(table.name, checked, token=token, body_hash=body_hash)
     except RowError as error:
-        wrong = FieldError(sentence(error), error.field, None if single else error.row)
-        shown = "" if wrong.row is None else f"row {wrong.row}: "
-        raise Problem(422, "invalid-rows", f"{shown}{wrong.reason}; nothing was stored", [wrong]) from None
+        raise row_problem(error, single, "nothing was stored") from None
     except Conflict:
         raise key_reused() from None

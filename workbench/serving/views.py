@@ -8,12 +8,10 @@ import orjson
 
 from workbench.catalog import deployments
 from workbench.catalog import views as catalog_views
-from workbench.errors import Conflict, NotFound
 from workbench.serving.call import Call, Reply
 from workbench.serving.features import read_options
 from workbench.serving.metrics import Metrics
 from workbench.serving.openapi import example_row, request_schema, response_schema
-from workbench.serving.problems import Problem, sentence
 from workbench.serving.state import Endpoint, ServedView, ServingState
 
 if TYPE_CHECKING:
@@ -39,8 +37,8 @@ class Views:
         call.require("read")
         options = read_options(call.query(("version",)))
         with self._state.lease(view, options.version) as served:
-            call.target, call.version = view, str(served.version)
-            endpoint = self._state.snapshot.endpoints[view]
+            call.target, call.version = served.view, str(served.version)
+            endpoint = self._state.snapshot.endpoints[served.view]
             document = await self._state.run(self._document, endpoint, served)
         return Reply.json(document)
 
@@ -48,10 +46,9 @@ class Views:
         """Serve the version before; done when all workers serve it."""
         call.require("admin")
         call.query(())
-        self._state.served(view)
-        call.target = view
-        version = await self._state.run(roll_back, self._state.storage, view)
-        return Reply.json({"view": view, "version": version})
+        call.target = self._state.served(view).view
+        version = await self._state.run(roll_back, self._state.storage, call.target)
+        return Reply.json({"view": call.target, "version": version})
 
     def _document(self, endpoint: Endpoint, served: ServedView) -> dict[str, Any]:
         plan = served.plan
@@ -75,12 +72,9 @@ def roll_back(storage: Storage, view: str) -> int:
     """Switch to the version before and wait until it is served (on a thread); return that version."""
     from workbench.deployment import wait_for_generation
 
-    try:
-        deployments.rollback(storage, view)
-    except (NotFound, Conflict) as error:
-        raise Problem(409, "conflict", sentence(error)) from None
-    wait_for_generation(storage.path, deployments.generation(storage))
-    return next(item.version for item in deployments.current(storage) if item.view == view)
+    deployed = deployments.rollback(storage, view)
+    wait_for_generation(storage.path, deployments.generation(storage), view=view)
+    return deployed.version
 
 
 def _summary(endpoint: Endpoint) -> dict[str, Any]:

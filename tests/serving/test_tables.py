@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import io
+import json
+import uuid
+
+import pyarrow as pa
+import pytest
+
+from tests.serving.conftest import Served
+from tests.serving.web import Web
+
+PATH = "/v1/tables/transactions/rows"
+NDJSON: dict[str, str | None] = {"Content-Type": "application/x-ndjson"}
+ARROW: dict[str, str | None] = {"Content-Type": "application/vnd.apache.arrow.stream"}
+
+
+def row(card: int, amount: float = 1.0) -> dict[str, object]:
+    return {"card_id": card, "amount": amount, "ts": "2026-02-01T00:00:00Z"}
+
+
+def stored(served: Served, card: int) -> int:
+    found = served.project.sql(f"SELECT count(*) AS n FROM transactions WHERE card_id = {card}")
+    return int(found.to_pyarrow().to_pylist()[0]["n"])
+
+
+def stream(table: pa.Table, compression: str | None = None) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(
+        sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)
+    ) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def test_an_object_is_one_row(served: Served, web: Web) -> None:
+    answer = web.post(PATH, row(200))
+    assert answer.status == 200
+    assert answer.json["accepted"] == 1
+    assert answer.json["first_seq"] == answer.json["last_seq"]
+    assert stored(served, 200) == 1
+
+
+def test_an_array_gets_consecutive_numbers_in_its_order(served: Served, web: Web) -> None:
+    answer = web.post(PATH, [row(201), row(201), row(201)]).json
+    assert answer["accepted"] == 3
+    assert answer["last_seq"] - answer["first_seq"] == 2
+    assert stored(served, 201) == 3
+
+
+def test_ndjson_is_one_row_a_line(served: Served, web: Web) -> None:
+    body = b"\n".join(json.dumps(row(202, n)).encode() for n in range(4)) + b"\r\n\n"
+    assert web.post(PATH, body, NDJSON).json["accepted"] == 4
+    assert stored(served, 202) == 4
+
+
+@pytest.mark.parametrize("compression", [None, "zstd", "lz4"])
+def test_an_arrow_stream_is_rows(served: Served, web: Web, compression: str | None) -> None:
+    before = stored(served, 203)
+    times = pa.array([1_770_000_000_000_000] * 1000, pa.timestamp("us"))
+    table = pa.table({"card_id": [203] * 1000, "amount": [1.0] * 1000, "ts": times})
+    assert web.post(PATH, stream(table, compression), ARROW).json["accepted"] == 1000
+    assert stored(served, 203) == before + 1000
+
+
+def test_an_empty_array_stores_nothing(web: Web) -> None:
+    assert web.post(PATH, []).json["accepted"] == 0
+
+
+def test_one_bad_row_refuses_all(served: Served, web: Web) -> None:
+    answer = web.post(PATH, [row(204), row(204) | {"amount": "much"}])
+    assert answer.status == 422
+    assert answer.json["errors"][0] | {"reason": ""} == {"field": "amount", "row": 1, "reason": ""}
+    assert "nothing was stored" in answer.detail
+    assert stored(served, 204) == 0
+
+
+def test_a_repeated_token_answers_the_old_receipt(served: Served, web: Web) -> None:
+    key: dict[str, str | None] = {"Idempotency-Key": uuid.uuid4().hex}
+    first = web.post(PATH, [row(205)] * 2, key)
+    again = web.post(PATH, [row(205)] * 2, key)
+    assert again.json == first.json
+    assert again.headers["idempotency-replayed"] == "true"
+    assert stored(served, 205) == 2
+    other = web.post(PATH, [row(205)], key)
+    assert other.status == 422
+    assert "used with another body" in other.detail
+
+
+def test_stored_rows_are_seen_by_the_next_request(web: Web) -> None:
+    for expected in (2, 3, 4):
+        web.post(PATH, row(206))
+        answer = web.post("/v1/features/card_risk", row(206) | {"ts": "2026-02-01T00:00:01Z"})
+        assert answer.json["features"]["cnt"] == expected
