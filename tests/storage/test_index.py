@@ -1,0 +1,178 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.storage.support import BY_CARD, payments
+from workbench.errors import NotFound, RowError, StorageError, WorkbenchError
+from workbench.storage import IndexSpec, Storage
+
+BY_SHOP = IndexSpec("payments", ("shop",), "at")
+
+
+def fill(storage: Storage, make: Callable[..., None]) -> None:
+    make()
+    for flush in (True, True, False):
+        storage.append("payments", payments(*((n % 3, n, float(n), f"shop{n % 2}") for n in range(12))))
+        if flush:
+            storage.flush()
+
+
+def test_columns_are_added_one_by_one(storage: Storage, make: Callable[..., None]) -> None:
+    fill(storage, make)
+    fractions: list[float] = []
+    storage.ensure_index(BY_CARD, ["amount"], live=True, progress=fractions.append)
+    assert fractions == [0.5, 1.0]
+    reader = storage.reader(BY_CARD)
+    before = reader.read((1,), ["amount"])
+    with pytest.raises(StorageError, match="does not have the column 'shop'"):
+        reader.read((1,), ["shop"])
+    files = set((storage.path / "segments").iterdir())
+    storage.ensure_index(BY_CARD, ["shop"], live=True)
+    assert len(set((storage.path / "segments").iterdir()) - files) == 2
+    after = reader.read((1,), ["amount", "shop"])
+    assert after.select(before.schema.names) == before
+    assert after.column("shop").to_pylist() == [
+        f"shop{int(n) % 2}" for n in after.column("amount").to_pylist()
+    ]
+    storage.ensure_index(BY_CARD, ["amount", "shop"], live=True, progress=fractions.append)
+    assert fractions == [0.5, 1.0]
+    (info,) = storage.indexes()
+    assert (info.spec, info.columns, info.live, info.rows) == (BY_CARD, ("amount", "shop"), True, 24)
+    assert info.bytes == sum(path.stat().st_size for path in (storage.path / "segments").iterdir())
+
+
+def test_drafts_go_and_live_indexes_stay(storage: Storage, make: Callable[..., None]) -> None:
+    fill(storage, make)
+    kept = IndexSpec("payments", ("card", "shop"), None)
+    for spec, live in ((BY_CARD, True), (BY_SHOP, False), (kept, False)):
+        storage.ensure_index(spec, ["amount"], live=live)
+    reader = storage.reader(BY_SHOP)
+    storage.drop_draft_indexes(keep=[kept])
+    assert {info.spec for info in storage.indexes()} == {BY_CARD, kept}
+    with pytest.raises(NotFound, match="no index payments"):
+        reader.read(("shop1",), ["amount"])
+    storage.ensure_index(BY_CARD, ["amount"], live=False)
+    storage.drop_draft_indexes()
+    assert [info.spec for info in storage.indexes()] == [BY_CARD]
+    storage.demote_index(BY_CARD)
+    storage.drop_draft_indexes()
+    assert storage.indexes() == []
+    assert list((storage.path / "segments").iterdir()) == []
+    storage.ensure_index(BY_SHOP, ["amount"], live=False)
+    assert reader.read(("shop1",), ["amount"]).num_rows == 18
+    storage.ensure_index(BY_SHOP, ["amount"], live=True)
+    assert storage.indexes()[0].live
+
+
+def test_other_openings_follow(storage: Storage, make: Callable[..., None]) -> None:
+    fill(storage, make)
+    storage.ensure_index(BY_CARD, ["amount"], live=True)
+    other = Storage.open(storage.path)
+    reader = other.reader(BY_CARD)
+    assert reader.read((1,), ["amount"]).num_rows == 12
+    storage.ensure_index(BY_CARD, ["shop"], live=True)
+    assert reader.read((1,), ["shop"]).num_rows == 12
+    storage.flush()
+    assert reader.read((1,), ["shop"]).num_rows == 12
+    other.close()
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def tear(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("column", ["amount", "__keys", "__ord", "__seq"])
+@pytest.mark.parametrize("damage", [flip_a_bit, tear, empty, Path.unlink])
+def test_a_damaged_file_is_reported_and_rebuilt(
+    storage: Storage, make: Callable[..., None], column: str, damage: Callable[[Path], None]
+) -> None:
+    fill(storage, make)
+    storage.ensure_index(BY_CARD, ["amount", "shop"], live=True)
+    wanted = storage.reader(BY_CARD).read((1,), ["amount"])
+    path = storage.query("SELECT path FROM segment_files WHERE column_name = ?", (column,))[0]["path"]
+    damage(storage.path / path)
+    other = Storage.open(storage.path)
+    reader = other.reader(BY_CARD)
+    for _ in range(2):
+        with pytest.raises(StorageError) as caught:
+            reader.read((1,), ["amount"])
+        assert caught.value.hint is not None and "ensure_index" in caught.value.hint
+    other.ensure_index(BY_CARD, ["amount"], live=True)
+    assert reader.read((1,), ["amount", "shop"]).select(wanted.schema.names) == wanted
+    assert storage.reader(BY_CARD).read((1,), ["amount"]) == wanted
+    other.close()
+
+
+def test_torn_and_missing_files_are_rebuilt_without_a_read(
+    storage: Storage, make: Callable[..., None]
+) -> None:
+    fill(storage, make)
+    storage.ensure_index(BY_CARD, ["amount"], live=True)
+    for column, damage in (("amount", tear), ("__keys", Path.unlink)):
+        path = storage.query("SELECT path FROM segment_files WHERE column_name = ?", (column,))[0]["path"]
+        damage(storage.path / path)
+        storage.ensure_index(BY_CARD, ["amount"], live=True)
+        other = Storage.open(storage.path)
+        assert other.reader(BY_CARD).read((1,), ["amount"]).num_rows == 12
+        other.close()
+
+
+@pytest.mark.parametrize(
+    ("spec", "columns", "error", "message"),
+    [
+        (IndexSpec("payment", ("card",), "at"), [], NotFound, "no table"),
+        (IndexSpec("payments", ("crad",), "at"), [], NotFound, "no column 'crad'"),
+        (IndexSpec("payments", ("card",), "att"), [], NotFound, "no column 'att'"),
+        (BY_CARD, ["amont"], NotFound, "no column 'amont'"),
+        (IndexSpec("payments", ("card",), "shop"), [], WorkbenchError, "cannot be ordered by 'shop'"),
+        (IndexSpec("lists", ("tags",), None), [], WorkbenchError, "cannot be a key"),
+    ],
+)
+def test_impossible_indexes_are_refused(
+    storage: Storage,
+    make: Callable[..., None],
+    spec: IndexSpec,
+    columns: list[str],
+    error: type[WorkbenchError],
+    message: str,
+) -> None:
+    make()
+    make("lists", {"tags": "VARCHAR[]"}, None)
+    with pytest.raises(error, match=message):
+        storage.ensure_index(spec, columns, live=True)
+    with pytest.raises(NotFound):
+        storage.reader(spec)
+    with pytest.raises(NotFound):
+        storage.demote_index(spec)
+
+
+def test_a_key_of_the_wrong_kind_is_refused_and_an_impossible_one_finds_nothing(
+    storage: Storage, make: Callable[..., None]
+) -> None:
+    fill(storage, make)
+    storage.ensure_index(BY_CARD, ["amount"], live=True)
+    reader = storage.reader(BY_CARD)
+    with pytest.raises(RowError, match="'card' is BIGINT") as caught:
+        reader.read(("1",), ["amount"])
+    assert caught.value.field == "card"
+    with pytest.raises(StorageError, match="1 key columns, the key has 2"):
+        reader.read((1, 2), ["amount"])
+    for nothing in (1.5, 2**70, float("nan"), float("inf"), None, 99):
+        assert reader.read((nothing,), ["amount"]).num_rows == 0
+    assert reader.read((1.0,), ["amount"]).num_rows == 12
+
+
+def test_a_spec_has_a_stable_id() -> None:
+    assert BY_CARD.id == IndexSpec("payments", ("card",), "at").id
+    assert BY_CARD.id not in (BY_SHOP.id, IndexSpec("payments", ("card",), None).id)
