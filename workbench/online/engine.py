@@ -143,7 +143,7 @@ class Engine:
             coerced[time] = now
         if coerced[time] > now + TOLERANCE:
             raise RowError(
-                f"{time!r} is {coerced[time].isoformat()}Z, which is later than the server's clock ({now.isoformat()}Z)",
+                f"{time!r} is {coerced[time].isoformat()}Z, which is later than the clock ({now.isoformat()}Z)",
                 hint="send the event's time in UTC, or leave it out to be answered as of now",
                 field=time,
                 row=index,

@@ -39,16 +39,21 @@ def joined_rows(
     equal = "IS NOT DISTINCT FROM" if null_matches else "="
     on = [f"s.{quote(key.row)} {equal} {plan_sql(key.anchor)}" for key in part.keys]
     on += _visible_window(part) if isinstance(part, Stage) else _visible_lookup(plan, part)
-    named = ", ".join(f"s.{quote(name)}" for name in columns)
+    named = "".join(f", s.{quote(name)}" for name in columns)
+    age = f", {_anchor_order(part)} - s.__ord AS __age" if isinstance(part, Stage) else ""
     return (
         "(SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor "
-        f"ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) - 1 AS __pos, s.__ord, s.__seq{', ' if named else ''}{named} "
+        f"ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq{age}{named} "
         f"FROM {anchors} a JOIN (SELECT {picked} FROM {source} r{wanted}) s ON {' AND '.join(on) or 'true'})"
     )
 
 
+def _anchor_order(stage: Stage) -> str:
+    return order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
+
+
 def _visible_window(stage: Stage) -> list[str]:
-    anchor = order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
+    anchor = _anchor_order(stage)
     if stage.source.own:
         visible = [f"(s.__ord < {anchor} OR s.__ord = {anchor} AND s.__seq < coalesce(a.__seq, {LATEST}))"]
     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from workbench.plan import expr as e
 from workbench.plan.aggregates import aggregate_call
 from workbench.plan.model import FeaturePlan, Lookup, Window
 from workbench.plan.render import aggregate_name, lookup_name, plan_sql, quote
@@ -17,8 +18,9 @@ from workbench.plan.stages import Stage, stages
 
 LATEST = 9223372036854775807
 
-#: Given a stage or lookup and the name of the relation of anchors so far, returns FROM text of its visible rows:
-#: ``__anchor`` (where grouped), ``__pos`` (0 = newest), ``__ord``, ``__seq`` and the source's columns.
+#: Given a stage or lookup and the name of the relation of anchors so far, returns FROM text of the rows that each
+#: anchor sees: ``__anchor``, ``__pos`` (from 1, newest first), ``__seq``, the source's columns, and for a stage
+#: ``__age``, the distance of the row's order value from the anchor's.
 RowsOf = Callable[[Stage | Lookup, str], str]
 
 
@@ -36,12 +38,15 @@ class RequestForm:
         FROM text of the anchor rows: ``__anchor``, ``__seq`` (NULL for a row that is not stored) and their columns.
     grouped
         False when there is exactly one anchor row: cheaper SQL of the same meaning.
+    request_included
+        True when the rows of a history stage hold the request row already, at ``__pos`` 0 and ``__age`` 0.
     """
 
     plan: FeaturePlan
     rows: RowsOf
     request: str
     grouped: bool = True
+    request_included: bool = False
 
     def sql(self, extra: tuple[str, ...] = ()) -> str:
         """Return the query: ``__keep`` (the view's WHERE), ``extra`` anchor columns, then the features, by anchor."""
@@ -54,7 +59,7 @@ class RequestForm:
         outputs += [f"{plan_sql(o.expr)} AS {quote(o.name)}" for o in self.plan.outputs]
         joins = "".join(self._join(f"g_{stage.name}") for stage in made)
         order = " ORDER BY a.__anchor" if self.grouped else ""
-        return f"WITH {', '.join(with_parts)} SELECT {', '.join(outputs)} FROM {anchors} a{joins}{order}"
+        return f"{_with(with_parts)}SELECT {', '.join(outputs)} FROM {anchors} a{joins}{order}"
 
     def keys_sql(self, part: Stage | Lookup) -> str:
         """Return the query of a part's key values, then of a stage its order value, by anchor."""
@@ -65,7 +70,7 @@ class RequestForm:
         values = [plan_sql(key.anchor) for key in part.keys]
         if isinstance(part, Stage):
             values.append(self._order_sql(part))
-        return f"WITH {', '.join(with_parts)} SELECT {', '.join(values)} FROM {anchors} a ORDER BY a.__anchor"
+        return f"{_with(with_parts)}SELECT {', '.join(values)} FROM {anchors} a ORDER BY a.__anchor"
 
     def lookup_sql(self, lookup: Lookup, anchors: str) -> str:
         """Return the query of the relation ``anchors`` with the columns of one more lookup."""
@@ -80,42 +85,46 @@ class RequestForm:
     # -- lookups
 
     def _lookups(self, before: int | None = None) -> tuple[list[str], str]:
-        parts = [f"anchors0 AS (SELECT * FROM {self.request})"]
-        anchors = "anchors0"
+        parts = []
+        anchors = self.request
         for number, lookup in enumerate(self.plan.lookups[:before]):
-            found = f"l_{lookup.name}"
+            found, after = f"l_{lookup.name}", f"__with_{number}"
             parts.append(f"{found} AS ({self._lookup(lookup, anchors)})")
-            after = f"anchors{number + 1}"
             parts.append(f"{after} AS ({self._with_lookup(lookup, anchors, found)})")
             anchors = after
         return parts, anchors
 
     def _with_lookup(self, lookup: Lookup, anchors: str, found: str) -> str:
         columns = ", ".join(f"r.{lookup_name(lookup.name, name)}" for name, _ in lookup.columns)
-        on = "r.__anchor = a.__anchor" if self.grouped else "true"
-        return f"SELECT a.*, {columns} FROM {anchors} a LEFT JOIN {found} r ON {on}"
+        join = f"LEFT JOIN {found} r ON r.__anchor = a.__anchor" if self.grouped else f", {found} r"
+        return f"SELECT a.*, {columns} FROM {anchors} a {join}"
 
     def _lookup(self, lookup: Lookup, anchors: str) -> str:
-        values = ", ".join(
-            f"{plan_sql(value)} AS {lookup_name(lookup.name, name)}" for name, value in lookup.columns
-        )
+        """The found row of each anchor; with a single anchor always one row, of NULLs where none is found."""
         where = [plan_sql(lookup.source.where)] if lookup.source.where is not None else []
         where += later_visibility(self.plan, lookup)
-        select = (
-            f"SELECT {'r.__anchor, ' if self.grouped else ''}{values} FROM {self.rows(lookup, anchors)} r"
-        )
-        if not where:
-            return f"{select} WHERE r.__pos = 0"
-        on = "a.__anchor = r.__anchor" if self.grouped else "true"
-        select += f" JOIN {anchors} a ON {on} WHERE {' AND '.join(where)}"
-        if self.grouped:
-            return f"{select} QUALIFY row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__pos) = 1"
-        return f"{select} ORDER BY r.__pos LIMIT 1"
+        rows = f"{self.rows(lookup, anchors)} r"
+        if where:
+            rows += f" JOIN {anchors} a ON a.__anchor = r.__anchor" if self.grouped else f", {anchors} a"
+        condition = " AND ".join(where) or "r.__pos = 1"
+        names = {name: lookup_name(lookup.name, name) for name, _ in lookup.columns}
+        if not self.grouped:
+            firsts = ", ".join(
+                f"first({plan_sql(value)} ORDER BY r.__pos) FILTER (WHERE {condition}) AS {names[name]}"
+                for name, value in lookup.columns
+            )
+            return f"SELECT {firsts} FROM {rows}"
+        values = ", ".join(f"{plan_sql(value)} AS {names[name]}" for name, value in lookup.columns)
+        newest = "row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__pos) = 1"
+        return f"SELECT r.__anchor, {values} FROM {rows} WHERE {condition}{f' QUALIFY {newest}' if where else ''}"
 
     # -- windows
 
     def _stage(self, stage: Stage, anchors: str) -> list[str]:
         rows, group = f"r_{stage.name}", f"g_{stage.name}"
+        numbered = self._numbered(stage, anchors)
+        parts = [f"{rows} AS ({numbered})"] if numbered else []
+        source = rows if numbered else self.rows(stage, anchors)
         aggregates = []
         for aggregate in stage.aggregates:
             frame = self._frame(stage, stage.window(aggregate.window))
@@ -123,39 +132,41 @@ class RequestForm:
             aggregates.append(f"{call} AS {aggregate_name(aggregate.name)}")
         select = f"SELECT {'a.__anchor, ' if self.grouped else ''}{', '.join(aggregates)}"
         if self.grouped:
-            tail = f"FROM {anchors} a LEFT JOIN {rows} r ON r.__anchor = a.__anchor GROUP BY a.__anchor"
+            tail = f"FROM {anchors} a LEFT JOIN {source} r ON r.__anchor = a.__anchor GROUP BY a.__anchor"
         elif stage.needs_anchor:
-            tail = f"FROM {anchors} a LEFT JOIN {rows} r ON true"
+            tail = f"FROM {anchors} a LEFT JOIN {source} r ON true"
         else:
-            tail = f"FROM {rows} r"
-        return [f"{rows} AS ({self._numbered(stage, anchors)})", f"{group} AS ({select} {tail})"]
+            tail = f"FROM {source} r"
+        return [*parts, f"{group} AS ({select} {tail})"]
 
-    def _numbered(self, stage: Stage, anchors: str) -> str:
-        """The rows of a stage with position and age; the request row itself first where it is in the window."""
-        on = "a.__anchor = r.__anchor" if self.grouped else "true"
-        anchor_order = self._order_sql(stage)
+    def _numbered(self, stage: Stage, anchors: str) -> str | None:
+        """The rows of a stage where they need more than what is given: the request row, a condition, other numbers."""
         columns = [quote(name) for name in stage.columns]
-        partition = "PARTITION BY r.__anchor " if self.grouped else ""
-        where = ""
-        position = "r.__pos + 1"
+        head = ["__anchor"] if self.grouped else []
+        picked = ", ".join(f"r.{name}" for name in [*head, "__pos", "__age", *columns])
+        source, changed = self.rows(stage, anchors), False
+        if stage.history and not self.request_included:
+            own = ", ".join([*(f"a.{name}" for name in head), "0", "0", *(f"a.{name}" for name in columns)])
+            source = f"(SELECT {picked} FROM {source} r UNION ALL SELECT {own} FROM {anchors} a)"
+            changed = True
+        partition = "PARTITION BY r.__anchor" if self.grouped else ""
         if stage.source.where is not None:
-            where = f" WHERE {plan_sql(stage.source.where)}"
-            position = f"row_number() OVER ({partition}ORDER BY r.__pos)"
-        head = "r.__anchor, " if self.grouped else ""
-        stored = ", ".join(
-            [f"{head}{position} AS __pos", f"{anchor_order} - r.__ord AS __age", *(f"r.{c}" for c in columns)]
-        )
-        sql = f"SELECT {stored} FROM {self.rows(stage, anchors)} r JOIN {anchors} a ON {on}{where}"
-        if stage.history:
-            head = "a.__anchor, " if self.grouped else ""
-            own = ", ".join([f"{head}0 AS __pos", "0 AS __age", *(f"a.{c}" for c in columns)])
-            sql = f"SELECT {own} FROM {anchors} a UNION ALL {sql}"
+            first = 0 if stage.history else 1
+            number = f"row_number() OVER ({partition} ORDER BY r.__pos) - {1 - first} AS __pos"
+            rest = ", ".join(f"r.{name}" for name in [*head, "__age", *columns])
+            join = ""
+            if e.sources(stage.source.where) - {e.ROW}:
+                join = f" JOIN {anchors} a ON {'a.__anchor = r.__anchor' if self.grouped else 'true'}"
+            source = f"(SELECT {number}, {rest} FROM {source} r{join} WHERE {plan_sql(stage.source.where)})"
+            changed = True
         firsts = [
-            f"min(CASE WHEN r.__age >= {w.frame.end} THEN r.__pos END) OVER ({partition.strip()}) AS __first_{w.name}"
+            f"min(CASE WHEN r.__age >= {w.frame.end} THEN r.__pos END) OVER ({partition}) AS __first_{w.name}"
             for w in stage.windows
             if _needs_first(w)
         ]
-        return f"SELECT r.*, {', '.join(firsts)} FROM ({sql}) r" if firsts else sql
+        if firsts:
+            return f"SELECT r.*, {', '.join(firsts)} FROM {source} r"
+        return f"SELECT * FROM {source} r" if changed else None
 
     def _order_sql(self, stage: Stage) -> str:
         return order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
@@ -182,6 +193,10 @@ class RequestForm:
 
     def _join(self, group: str) -> str:
         return f" JOIN {group} ON {group}.__anchor = a.__anchor" if self.grouped else f", {group}"
+
+
+def _with(parts: list[str]) -> str:
+    return f"WITH {', '.join(parts)} " if parts else ""
 
 
 def _needs_first(window: Window) -> bool:

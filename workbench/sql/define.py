@@ -85,11 +85,11 @@ def output_types(
         names = part.columns if isinstance(part, Stage) else lookup_columns(plan, part)
         columns = tables[part.source.table].columns
         return _empty(
-            {"__pos": "BIGINT", "__ord": "BIGINT", "__seq": "BIGINT"}, {n: columns[n] for n in names}
+            {"__pos": "BIGINT", "__age": "BIGINT", "__seq": "BIGINT"}, {n: columns[n] for n in names}
         )
 
     request = _empty({"__anchor": "BIGINT", "__seq": "BIGINT"}, plan.request_columns)
-    sql = RequestForm(plan, rows, request, grouped=False).sql()
+    sql = RequestForm(plan, rows, request, grouped=False, request_included=True).sql()
     try:
         described = functions.describe(sql)
     except WorkbenchError as error:

@@ -1,0 +1,117 @@
+"""The rows that request rows see: read by key from an index, numbered newest first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from workbench.online.indexes import index_of
+from workbench.plan import expr as e
+from workbench.plan.model import FeaturePlan, Key, Lookup
+from workbench.plan.request_form import later_visibility
+from workbench.plan.stages import Stage, lookup_columns
+from workbench.storage import Storage
+from workbench.values.types import arrow_schema
+
+
+class VisibleRows:
+    """Reads the rows of one stage or lookup.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    part
+        A stage or lookup of it.
+    storage
+        The project's storage; the part's index must exist.
+    """
+
+    def __init__(self, plan: FeaturePlan, part: Stage | Lookup, storage: Storage) -> None:
+        self.part = part
+        self.is_stage = isinstance(part, Stage)
+        self.history = isinstance(part, Stage) and part.history
+        self.columns = list(part.columns if isinstance(part, Stage) else lookup_columns(plan, part))
+        self.reader = storage.reader(index_of(part))
+        types = storage.table(part.source.table).columns
+        numbers = [pa.field(name, pa.int64()) for name in ("__anchor", "__pos", "__age", "__seq")]
+        self.schema = pa.schema([*numbers, *arrow_schema({name: types[name] for name in self.columns})])
+        self.empty = self.schema.empty_table()
+        self.key_columns = [_plain(key) for key in part.keys]
+        self.order_column, self.by_position = _order(plan, part)
+        self.reach = part.reach() if isinstance(part, Stage) else None
+        self.limit = _limit(plan, part)
+
+    @property
+    def plain(self) -> bool:
+        """Whether keys and order are columns of the request row, so that nothing needs to be computed first."""
+        return all(self.key_columns) and (self.order_column is not None or not self.by_position)
+
+    def read(
+        self, anchor: int, key: tuple[Any, ...], order: int | None, seq: int | None, cut: int
+    ) -> pa.Table | None:
+        """Return the stored rows that one request row sees, newest first, or None when there are none.
+
+        Parameters
+        ----------
+        anchor
+            The request row's number in its batch.
+        key, order
+            Its key and its order value.
+        seq
+            Its arrival number where it is a stored row.
+        cut
+            Rows of a greater seq are not known.
+        """
+        if not self.history and any(value is None for value in key):
+            return None
+        upto = since = None
+        if self.by_position:
+            if order is None:
+                return None
+            upto = (order, seq if self.part.source.own else None)
+            since = order - self.reach if self.reach is not None else None
+        rows = self.reader.read(key, self.columns, upto=upto, since=since, limit=self.limit, cut=cut)
+        count = rows.num_rows
+        if not count:
+            return None
+        age = (
+            np.int64(order or 0) - rows.column("__ord").to_numpy()
+            if self.is_stage
+            else np.zeros(count, np.int64)
+        )
+        numbers = [np.full(count, anchor, np.int64), np.arange(1, count + 1), age]
+        columns = [
+            *(pa.array(column) for column in numbers),
+            *(rows.column(name) for name in self.schema.names[3:]),
+        ]
+        return pa.Table.from_arrays(columns, schema=self.schema)
+
+    def request_rows(self, values: dict[str, pa.ChunkedArray], count: int) -> pa.Table:
+        """Return the request rows as rows of their own history: position 0, age 0."""
+        zeros = pa.array(np.zeros(count, np.int64))
+        columns = [pa.array(np.arange(count)), zeros, zeros, pa.nulls(count, pa.int64())]
+        return pa.Table.from_arrays([*columns, *(values[name] for name in self.columns)], schema=self.schema)
+
+
+def _plain(key: Key) -> str | None:
+    """The anchor column that a key is, or None where it must be computed."""
+    value = key.anchor
+    return value.name if isinstance(value, e.Column) and value.source == e.ANCHOR else None
+
+
+def _order(plan: FeaturePlan, part: Stage | Lookup) -> tuple[str | None, bool]:
+    """The anchor column that rows are compared with in the index's order, and whether they are at all."""
+    if isinstance(part, Stage):
+        value = part.order_anchor
+        return (value.name if isinstance(value, e.Column) and value.source == e.ANCHOR else None), True
+    by_time = plan.time is not None and part.source.time is not None and part.order == part.source.time
+    return (plan.time if by_time else None), by_time
+
+
+def _limit(plan: FeaturePlan, part: Stage | Lookup) -> int | None:
+    if isinstance(part, Stage):
+        return part.rows_needed()
+    return 1 if part.source.where is None and not later_visibility(plan, part) else None
