@@ -99,6 +99,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("DOUBLE", 2**53 + 1, "cannot be held exactly by DOUBLE"),
     ("DOUBLE", 10**400, "cannot be held exactly by DOUBLE"),
     ("FLOAT", 2**24 + 1, "cannot be held exactly by FLOAT"),
+    ("FLOAT", 10**400, "cannot be held exactly by FLOAT"),
+    ("DOUBLE", Decimal("sNaN"), "is not a DOUBLE"),
     ("FLOAT", 1e300, "1e+300 is out of range for FLOAT"),
     ("DECIMAL(18,3)", "1.2345", "'1.2345' has more than 3 decimal places"),
     ("DECIMAL(38,10)", "1" + "0" * 28, "is out of range for DECIMAL(38,10)"),
@@ -184,7 +186,7 @@ def test_required_columns_must_be_there(rows: Any) -> None:
     assert to_table(COLUMNS, {"amount": None}, required=["amount"]).num_rows == 1
 
 
-@pytest.mark.parametrize("rows", [5, "text", [1], [[1, 2]], None])
+@pytest.mark.parametrize("rows", [5, "text", b"bytes", [1], [[1, 2]], None, np.array(5), pd.NA])
 def test_what_is_no_row_is_refused(rows: Any) -> None:
     with pytest.raises(RowError) as caught:
         to_table(COLUMNS, rows)

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import ibis
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -41,6 +42,11 @@ def test_dicts_with_holes() -> None:
         ([1, 2**64 - 1], "UBIGINT"),
         ([-1, 2**64], "HUGEINT"),
         ([1, 2.5], "DOUBLE"),
+        ([1, float("nan")], "DOUBLE"),
+        ([np.int8(1), pd.NA], "BIGINT"),
+        ([1, Decimal("0.5")], "DECIMAL(18,1)"),
+        ([np.array([1.5])], "DOUBLE[]"),
+        ([pd.Timestamp("2026-01-02"), pd.NaT], "TIMESTAMP"),
         ([Decimal("1E+20")], "DECIMAL(38,0)"),
         ([b"a"], "BLOB"),
         ([uuid.UUID(int=1)], "UUID"),
@@ -178,13 +184,15 @@ def test_broken_files_say_where(tmp_path: Path) -> None:
         ({"a": "bigit"}, "column 'a': unknown column type 'bigit'"),
         ({"a": [1]}, "column 'a': [1] is not a column type"),
         ({"a": "INTERVAL"}, "column 'a': a table column cannot be an INTERVAL"),
-        ([{"a": None}], "column 'a': a table column cannot hold values of the Arrow type null"),
+        ([{"a": None}], "column 'a': all values are NULL, so there is no type"),
+        ([{"a": []}], "column 'a': all values are NULL, so there is no type"),
+        ([{"a": {"x": 1, "X": 2}}], "column 'a': the keys of its objects cannot be field names"),
+        ([{"a": object()}], "column 'a': its values have no common type (object)"),
+        ([{"a": 1j}], "column 'a': its values have no common type (complex)"),
+        ([{"a": True}, {"a": 1}], "column 'a': its values have no common type (bool, int)"),
         ([{"a": 1}, {"a": "x"}], "column 'a': its values have no common type (int, str)"),
         ([{"a": "x"}, {"a": b"y"}], "column 'a': its values have no common type (bytes, str)"),
-        (
-            [{"a": timedelta(1)}],
-            "column 'a': a table column cannot hold values of the Arrow type duration[us]",
-        ),
+        ([{"a": timedelta(1)}], "column 'a': a table column cannot be an INTERVAL"),
         (pd.DataFrame({1: [1]}), "a column of the DataFrame is named 1, which is not text"),
         (pd.DataFrame({"a": [1j]}), "column 'a': pandas columns of type complex128 are not supported"),
         (

@@ -7,6 +7,7 @@ streams larger inputs, and :func:`row_coercer` serves code that answers one row 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -86,6 +87,14 @@ def row_coercer(columns: Mapping[str, str], *, required: Collection[str] | None 
     return _shape(tuple(columns.items()), frozenset(required or ())).row
 
 
+def _iterate(rows: Any) -> Iterator[Any]:
+    """Iterate over rows of whatever kind, or say that these are none."""
+    if not isinstance(rows, str | bytes):
+        with contextlib.suppress(TypeError):
+            return iter(rows)
+    raise RowError(f"rows cannot be read from {show(rows)} ({type(rows).__name__})", hint=_ACCEPTED)
+
+
 @lru_cache(maxsize=512)
 def _shape(columns: tuple[tuple[str, str], ...], required: frozenset[str]) -> _Shape:
     return _Shape(dict(columns), required)
@@ -130,9 +139,7 @@ class _Shape:
         return result
 
     def dicts(self, rows: Any) -> pa.Table:
-        if isinstance(rows, str | bytes) or not isinstance(rows, Iterable):
-            raise RowError(f"rows cannot be read from {show(rows)} ({type(rows).__name__})", hint=_ACCEPTED)
-        converted = [self.row(row, index) for index, row in enumerate(rows)]
+        converted = [self.row(row, index) for index, row in enumerate(_iterate(rows))]
         return pa.Table.from_struct_array(pa.array(converted, type=self.struct))
 
     def _as_dict(self, row: Any, index: int | None) -> dict[str, Any]:

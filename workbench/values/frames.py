@@ -16,20 +16,16 @@ from workbench.errors import WorkbenchError
 
 def is_pandas(rows: object) -> bool:
     """Whether an object is a pandas DataFrame."""
-    return (
-        type(rows).__module__.partition(".")[0] == "pandas"
-        and hasattr(rows, "iloc")
-        and hasattr(rows, "columns")
-    )
+    return _comes_from(rows, "pandas") and hasattr(rows, "iloc") and hasattr(rows, "columns")
 
 
 def is_series(rows: object) -> bool:
     """Whether an object is a pandas Series, which stands for one row."""
-    return (
-        type(rows).__module__.partition(".")[0] == "pandas"
-        and hasattr(rows, "iloc")
-        and hasattr(rows, "to_dict")
-    )
+    return _comes_from(rows, "pandas") and hasattr(rows, "iloc") and not hasattr(rows, "columns")
+
+
+def _comes_from(rows: object, package: str) -> bool:
+    return any(base.__module__.partition(".")[0] == package for base in type(rows).__mro__)
 
 
 def is_object_column(series: Any) -> bool:
@@ -82,7 +78,7 @@ def open_stream(rows: Any) -> pa.RecordBatchReader | None:
         return rows.to_reader()
     if hasattr(rows, "to_pyarrow_batches"):
         return rows.to_pyarrow_batches()
-    if type(rows).__module__.partition(".")[0] == "polars":
+    if _comes_from(rows, "polars"):
         rows = _polars(rows)
     if not hasattr(rows, "__arrow_c_stream__") or isinstance(rows, Mapping):
         return None

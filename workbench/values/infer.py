@@ -7,7 +7,7 @@ session, batch by batch, so they may be larger than memory.
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +19,9 @@ import pyarrow as pa
 from workbench.errors import NotFound, WorkbenchError
 from workbench.values import frames
 from workbench.values.coerce import coerced_reader, to_table
+from workbench.values.kinds import type_of
 from workbench.values.names import check_columns
+from workbench.values.scalars import Unfit
 from workbench.values.types import arrow_schema, duckdb_type, stored
 
 _ACCEPTED = (
@@ -142,9 +144,11 @@ def _infer(obj: Any) -> Inferred:
         obj = obj.to_schema()
     if isinstance(getattr(obj, "columns", None), Mapping):
         return _empty({name: _frame_type(name, column) for name, column in obj.columns.items()})
-    if isinstance(obj, Iterable) and not isinstance(obj, bytes):
-        return _dicts(list(obj))
-    raise WorkbenchError(f"a table cannot be made from {type(obj).__name__}", hint=_ACCEPTED)
+    try:
+        rows = iter(() if isinstance(obj, bytes) else obj)
+    except TypeError:
+        raise WorkbenchError(f"a table cannot be made from {type(obj).__name__}", hint=_ACCEPTED) from None
+    return _dicts(list(rows))
 
 
 def _empty(columns: dict[str, str]) -> Inferred:
@@ -246,37 +250,12 @@ def _dicts(rows: list[Any]) -> Inferred:
 
 
 def _values_type(name: str, values: list[Any]) -> str:
-    """Return the type of Python values; decimals get room beyond the digits that happen to be there."""
-    kinds = {type(value) for value in values if value is not None}
     try:
-        arrow = pa.array(values, from_pandas=True).type
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
-        if kinds == {int}:
-            return _wide_integer([value for value in values if value is not None])
-        raise _no_common_type(name, kinds) from None
-    if {str, bytes} <= kinds:  # Arrow takes the text for bytes
-        raise _no_common_type(name, kinds)
-    try:
-        kind = duckdb_type(arrow)
+        return str(type_of(values))
+    except Unfit as unfit:
+        raise _in_column(name, WorkbenchError(unfit.message, hint=unfit.hint)) from None
     except WorkbenchError as error:
         raise _in_column(name, error) from None
-    if pa.types.is_decimal(arrow):
-        roomy = 18 if arrow.precision <= 18 else 38
-        return f"DECIMAL({roomy},{arrow.scale})"
-    return kind
-
-
-def _wide_integer(values: list[int]) -> str:
-    return "UBIGINT" if min(values) >= 0 and max(values) < 2**64 else "HUGEINT"
-
-
-def _no_common_type(name: str, kinds: set[type]) -> WorkbenchError:
-    named = ", ".join(sorted(kind.__name__ for kind in kinds))
-    return WorkbenchError(
-        f"column {name!r}: its values have no common type ({named})",
-        hint="make them one type first, or create the table from {column: type} and append",
-        field=name,
-    )
 
 
 # --- files ---

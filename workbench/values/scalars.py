@@ -127,7 +127,7 @@ def _double(value: Any) -> Any:
         return None if value is None else float(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return _float_of(value, float, "DOUBLE")
-    if isinstance(value, decimal.Decimal):
+    if isinstance(value, decimal.Decimal) and not value.is_snan():
         return float(value)
     if isinstance(value, str) and value in _NAMED_FLOATS:
         return _NAMED_FLOATS[value]
@@ -146,7 +146,7 @@ def _single(value: Any) -> Any:
 
 
 def _to_single(value: float) -> float:
-    return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    return float(struct.unpack("<f", struct.pack("<f", float(value)))[0])
 
 
 def _float_of(value: int, cast: Callable[[Any], float], name: str) -> float:

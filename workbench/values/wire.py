@@ -219,7 +219,9 @@ def _decode_map(node: Map) -> Code:
     hashable = isinstance(node.key, Scalar | Decimal | Enum)
 
     def code(value: Any) -> Any:
-        pairs = value.items() if isinstance(value, dict) else _expect(value, list, node)
+        pairs = [*value.items()] if isinstance(value, dict) else _expect(value, list, node)
+        if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+            raise Unfit(f"{show(value)} is not a {node}", "send an object, or a list of [key, value]")
         decoded = [(to_key(key), None if one is None else to_value(one)) for key, one in pairs]
         return dict(decoded) if hashable else decoded
 
