@@ -39,7 +39,8 @@ ATOMS: list[Any] = [
     np.datetime64("NaT"), np.datetime64("2026-01-02"), np.datetime64(1, "ns"), np.datetime64(2**60, "us"),
     np.datetime64(2**62, "s"), np.timedelta64(1, "s"), np.array([1, 2]), np.array(5), np.array([[1]]), np.void(b"x"),
     np.str_("x"), np.bytes_(b"x"), np.complex64(1), pd.NA, pd.NaT, pd.Timestamp("2026-01-02", tz="UTC"),
-    pd.Timestamp(1), pd.Timedelta(1), pd.Series([1, 2]), pl.Series([1, 2]), pa.scalar(1), pa.array([1, 2]), fractions.Fraction(1, 2), 1j,
+    pd.Timestamp(1), pd.Timedelta(1), pd.Series([1, 2]), pl.Series([1, 2]), pa.scalar(1), pa.array([1, 2]),
+    fractions.Fraction(1, 2), 1j,
     set(), range(2), len,
 ]  # fmt: skip
 TOKENS = [*"()[],\"'", "int", "struct", "a", '"b"', "map", "enum", "'x'", "3", "decimal", "18", "array", "timestamp",
