@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from workbench.plan.expr import Literal
 from workbench.plan.model import Aggregate
 from workbench.plan.render import call_name, plan_sql
 
@@ -65,6 +66,9 @@ ORDER_FREE = frozenset(
     }
 )
 
+_LISTS = frozenset({"list", "array_agg"})
+_ELEMENTS = {"first": 1, "last": -1}
+
 
 def aggregate_call(aggregate: Aggregate, conditions: Sequence[str], oldest_first: str) -> str:
     """Return ``function(args [ORDER BY]) FILTER (WHERE conditions)``, cast where the plan says so.
@@ -85,10 +89,28 @@ def aggregate_call(aggregate: Aggregate, conditions: Sequence[str], oldest_first
     return cast_sql(aggregate, sql)
 
 
+def has_window_call(aggregate: Aggregate) -> bool:
+    """Whether :func:`window_call` can say an aggregate.
+
+    DuckDB's window operator breaks ties of order-dependent functions in its own way, so these are computed from the
+    ordered list of their argument, which only functions of one column have.
+    """
+    return aggregate.function in ORDER_FREE or all(isinstance(arg, Literal) for arg in aggregate.args[1:])
+
+
 def window_call(aggregate: Aggregate, over: str) -> str:
     """Return ``function(args) [FILTER (...)] OVER (...)``, cast where the plan says so."""
     where = f" FILTER (WHERE {plan_sql(aggregate.where)})" if aggregate.where is not None else ""
-    return cast_sql(aggregate, f"{_call(aggregate, '')}{where} OVER ({over})")
+    if aggregate.function in ORDER_FREE:
+        return cast_sql(aggregate, f"{_call(aggregate, '')}{where} OVER ({over})")
+    distinct = "DISTINCT " if aggregate.distinct else ""
+    values = f"list({distinct}{plan_sql(aggregate.args[0])}){where} OVER ({over})"
+    if aggregate.function in _LISTS:
+        return values
+    if aggregate.function in _ELEMENTS:
+        return f"({values})[{_ELEMENTS[aggregate.function]}]"
+    rest = "".join(f", {plan_sql(arg)}" for arg in aggregate.args[1:])
+    return f"list_aggregate({values}, '{aggregate.function}'{rest})"
 
 
 def cast_sql(aggregate: Aggregate, sql: str) -> str:
@@ -101,6 +123,9 @@ def _call(aggregate: Aggregate, oldest_first: str) -> str:
         return "count(*)"
     args = ", ".join(plan_sql(arg) for arg in aggregate.args)
     distinct = "DISTINCT " if aggregate.distinct else ""
-    ordered = oldest_first and aggregate.function not in ORDER_FREE and not aggregate.distinct
+    constant = all(isinstance(arg, Literal) for arg in aggregate.args)
+    ordered = (
+        oldest_first and aggregate.function not in ORDER_FREE and not aggregate.distinct and not constant
+    )
     order = f" ORDER BY {oldest_first}" if ordered else ""
     return f"{call_name(aggregate.function)}({distinct}{args}{order})"

@@ -10,7 +10,7 @@ is exact on ties and shares one sort between the windows of a stage. Two shapes:
 
 from __future__ import annotations
 
-from workbench.plan.aggregates import window_call
+from workbench.plan.aggregates import has_window_call, window_call
 from workbench.plan.model import Window
 from workbench.plan.render import aggregate_name, plan_sql, quote
 from workbench.plan.request_form import LATEST, order_sql
@@ -21,9 +21,10 @@ def can_lower(stage: Stage, anchors_stored: bool) -> bool:
     """Whether the window form can say a stage.
 
     It cannot where a row's part depends on the anchor (``FILTER (WHERE mcc = r.mcc)``), nor where the request row of a
-    history window is not a stored row.
+    history window is not a stored row, nor an order-dependent aggregate of several columns (``arg_max(x, y)``).
     """
-    return not stage.needs_anchor and (anchors_stored or not stage.history)
+    lowered = all(has_window_call(aggregate) for aggregate in stage.aggregates)
+    return lowered and not stage.needs_anchor and (anchors_stored or not stage.history)
 
 
 def window_form(stage: Stage, source: str, source_columns: dict[str, str], anchors: str) -> str:
@@ -145,8 +146,8 @@ def _counts(stage: Stage, partition: str, is_row: str) -> str:
             if window.frame.end > 0:
                 ages.add(window.frame.end)
     return "".join(
-        f", count(*) FILTER (WHERE {is_row}) OVER ({partition} ORDER BY __ord NULLS FIRST "
-        f"RANGE BETWEEN UNBOUNDED PRECEDING AND {age} PRECEDING) AS __older_{age}"
+        f", CASE WHEN __ord IS NULL THEN 0 ELSE count(*) FILTER (WHERE {is_row}) OVER ({partition} "
+        f"ORDER BY __ord NULLS FIRST RANGE BETWEEN UNBOUNDED PRECEDING AND {age} PRECEDING) END AS __older_{age}"
         for age in sorted(ages)
     )
 

@@ -61,6 +61,33 @@ _REFUSED: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Star: ("* stands alone in the SELECT list", "name the columns, or write SELECT *, ..."),
 }
 
+#: What may be set on a parsed node besides its operands. Anything else would change the meaning unseen.
+_ARGS: dict[type[exp.Expr], frozenset[str]] = {
+    exp.Literal: frozenset({"is_string"}),
+    exp.Interval: frozenset({"unit"}),
+    exp.Column: frozenset({"table", "db", "catalog"}),
+    exp.Identifier: frozenset({"quoted"}),
+    exp.Div: frozenset({"typed", "safe"}),
+    exp.Between: frozenset({"low", "high"}),
+    exp.Case: frozenset({"ifs", "default"}),
+    exp.If: frozenset({"true", "false"}),
+    exp.Cast: frozenset({"to", "safe"}),
+    exp.TryCast: frozenset({"to", "safe", "requires_string"}),
+    exp.Bracket: frozenset({"offset", "safe"}),
+    exp.In: frozenset({"query", "unnest", "field"}),
+    exp.Like: frozenset({"negate"}),
+    exp.ILike: frozenset({"negate"}),
+    exp.JSONExtract: frozenset({"only_json_types"}),
+    exp.JSONExtractScalar: frozenset({"only_json_types"}),
+}
+_OPERANDS = frozenset({"this", "expression", "expressions"})
+_CALLS: dict[type[exp.Expr], str] = {
+    exp.RegexpFullMatch: "regexp_full_match",
+    exp.StartsWith: "starts_with",
+    exp.ArrayOverlaps: "list_has_any",
+    exp.ArrayContainsAll: "list_has_all",
+}
+
 OverHandler = Callable[[exp.Expr, Scope], ops.Value]
 
 
@@ -87,7 +114,6 @@ class Expressions:
         self._over = over
         self._now = now
         self.tables: dict[ops.UnboundTable, dict[str, str]] = {}
-        self._lambda_names: list[set[str]] = []
 
     # -- errors and types
 
@@ -105,20 +131,25 @@ class Expressions:
 
     def bind(self, node: exp.Expr, kind: str, name: str, args: Sequence[ops.Value], cast: str = "") -> Native:
         """Return a typed DuckDB node, or fail at ``node`` with DuckDB's reason."""
-        shape = _shape(kind, name, tuple(self._sample(arg) for arg in args), cast)
+        samples, types = [], []
+        for arg in args:
+            sample = self._sample(arg)
+            if sample is None:
+                sample = e.Literal(f"c{len(types)}", "")
+                types.append(self.type_of(arg))
+            samples.append(sample)
+        shape = _shape(kind, name, tuple(samples), cast)
         try:
-            found = self.functions.type_of(render(shape, lambda column: column.name))
+            found = self.functions.type_of(render(shape, lambda column: column.name), tuple(types))
         except WorkbenchError as error:
             self.fail(node, error.message, error.hint)
         return Native(kind, name, tuple(args), found)
 
-    def _sample(self, value: ops.Value) -> e.Expr:
-        """A constant of the value's type for the binder; literals and what is made of them stand for themselves."""
+    def _sample(self, value: ops.Value) -> e.Expr | None:
+        """What stands for a value in front of the binder: a constant for itself, None for a column of its type."""
         if isinstance(value, Native) and value.kind == "literal":
             return e.Literal(value.name, value.duckdb_type)
-        if isinstance(value, Native) and not value.args and value.kind == "sql":
-            return e.Sql(value.name, (), value.duckdb_type)
-        return e.Literal(f"CAST(NULL AS {self.type_of(value)})", "")
+        return None
 
     # -- expressions
 
@@ -136,14 +167,24 @@ class Expressions:
             return self.now(node, _NOW[type(node)])
         if type(node) in _REFUSED:
             self.fail(node, *_REFUSED[type(node)])
+        for name, value in node.args.items():
+            if value and name not in _OPERANDS and name not in _ARGS.get(type(node), ()):
+                self.fail(
+                    node, f"{name.upper().replace('_', ' ')} is not available with {node.key.upper()} here"
+                )
         handler = getattr(self, "_" + type(node).__name__.lower(), None)
         if handler is not None:
-            value: ops.Value = handler(node, scope)
-            return value
+            result: ops.Value = handler(node, scope)
+            return result
         if type(node) in _BINARY:
-            sides = [self.translate(node.this, scope), self.translate(node.expression, scope)]
-            return self.bind(node, "op", _BINARY[type(node)], sides)
+            found = self.bind(node, "op", _BINARY[type(node)], self._sides(node, scope))
+            return self.bind(node, "op", "not", [found]) if node.args.get("negate") else found
+        if type(node) in _CALLS:
+            return self.bind(node, "call", _CALLS[type(node)], self._sides(node, scope))
         self.fail(node, f"{node.key.upper()} is not available in a feature query")
+
+    def _sides(self, node: exp.Expr, scope: Scope) -> list[ops.Value]:
+        return [self.translate(node.this, scope), self.translate(node.expression, scope)]
 
     def condition(self, node: exp.Expr, scope: Scope) -> ops.Value:
         """Return a BOOLEAN value, or fail."""
@@ -179,8 +220,6 @@ class Expressions:
             return found[0][1]
         if name.casefold() in scope.aliases:
             return scope.aliases[name.casefold()]
-        if self._lambda_names and any(name in names for names in self._lambda_names):
-            return Native("sql", quote(name).replace("{", "{{").replace("}", "}}"), (), "INTEGER")
         self._unknown_column(place, name, scope)
 
     def _column_of(self, relation: Relation, name: str, place: exp.Expr) -> ops.Value:
@@ -200,10 +239,22 @@ class Expressions:
                     f"no column {name!r} in {scope.relations[0].alias}",
                     f"a column of the request row is written {relation.alias}.{name} here",
                 )
+        for relation in scope.joined:
+            if relation.find(name) is not None:
+                self._refuse_joined(place, relation.alias, scope)
         known = [*scope.column_names(), *scope.aliases]
         close = did_you_mean(name, known)
         message = f"no column {name!r}" + (f"; {close}" if close else "")
         self.fail(place, message, None if close else f"columns here: {', '.join(known)}")
+
+    def _refuse_joined(self, node: exp.Expr, alias: str, scope: Scope) -> None:
+        if any(relation.alias.casefold() == alias.casefold() for relation in scope.joined):
+            self.fail(
+                node,
+                f"columns of the joined table {alias!r} inside a window over the anchor's history are not available "
+                "in this version",
+                "aggregate stored columns of the anchor's table, or use a window FROM the other table",
+            )
 
     def _struct_path(self, node: exp.Column, scope: Scope) -> ops.Value:
         """``s.field`` where s is a column: a field of a struct."""
@@ -216,6 +267,7 @@ class Expressions:
             if relation := scope.relation(head.name):
                 value, rest = self._column_of(relation, rest[0].name, node), rest[1:]
             else:
+                self._refuse_joined(node, head.name, scope)
                 known = [relation.alias for relation in (*scope.relations, *scope.constants)]
                 close = did_you_mean(head.name, known)
                 self.fail(
@@ -277,6 +329,19 @@ class Expressions:
         if isinstance(right, exp.Boolean):
             return self.bind(node, "op", "is true" if right.this else "is false", [value])
         self.fail(node, "IS is followed by NULL, NOT NULL, TRUE, FALSE or [NOT] DISTINCT FROM")
+
+    def _escape(self, node: exp.Escape, scope: Scope) -> ops.Value:
+        like = node.this
+        if type(like) not in (exp.Like, exp.ILike):
+            self.fail(node, "ESCAPE belongs to LIKE and ILIKE")
+        word = (
+            f"{'NOT ' if like.args.get('negate') else ''}{'ILIKE' if isinstance(like, exp.ILike) else 'LIKE'}"
+        )
+        parts = [*self._sides(like, scope), self.translate(node.expression, scope)]
+        return self.bind(node, "sql", f"{{0}} {word} {{1}} ESCAPE {{2}}", parts)
+
+    def _jsonpath(self, node: exp.JSONPath, scope: Scope) -> ops.Value:
+        return self._constant(node, node.sql("duckdb"))
 
     def _between(self, node: exp.Between, scope: Scope) -> ops.Value:
         parts = [self.translate(part, scope) for part in (node.this, node.args["low"], node.args["high"])]
@@ -343,7 +408,7 @@ class Expressions:
         for item in node.expressions:
             names.append(quote(item.this.name))
             values.append(self.translate(item.expression, scope))
-        template = ", ".join(f"{_escape(name)}: {{{i}}}" for i, name in enumerate(names))
+        template = ", ".join(f"{_braced(name)}: {{{i}}}" for i, name in enumerate(names))
         return self.bind(node, "sql", "{{" + template + "}}", values)
 
     def _anonymous(self, node: exp.Anonymous, scope: Scope) -> ops.Value:
@@ -392,7 +457,7 @@ class Expressions:
                     self.functions.info(function.name)
                 except WorkbenchError as error:
                     self.fail(node, error.message, error.hint)
-            inner = _escape(body.sql("duckdb"))
+            inner = _braced(body.sql("duckdb"))
             for index in range(len(args)):
                 inner = inner.replace(f"$wb{index}", f"{{{index}}}")
             parts.append(f"lambda {', '.join(quote(name) for name in names)}: {inner}")
@@ -424,5 +489,5 @@ def _plural(unit: exp.Expr | None) -> str:
     return name if name.endswith("s") else name + "s"
 
 
-def _escape(sql: str) -> str:
+def _braced(sql: str) -> str:
     return sql.replace("{", "{{").replace("}", "}}")

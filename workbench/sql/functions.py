@@ -81,6 +81,10 @@ _HOST = frozenset(
 )
 
 
+#: Parts of DuckDB's grammar that look like functions and are not in its list.
+_SYNTAX = frozenset({"coalesce", "ifnull", "try"})
+
+
 @dataclass(frozen=True)
 class FunctionInfo:
     """A function's name, its kinds (scalar, aggregate, macro, table ...) and whether equal inputs give equal values."""
@@ -101,7 +105,7 @@ class Functions:
     """
 
     connection: duckdb.DuckDBPyConnection
-    _types: dict[str, str] = field(default_factory=dict)
+    _types: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
     _known: dict[str, FunctionInfo] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -120,6 +124,8 @@ class Functions:
                 f"{name}() is not allowed in a feature query",
                 hint="features may depend only on the columns of the project's tables, not on files or the session",
             )
+        if name.casefold() in _SYNTAX:
+            return FunctionInfo(name.casefold(), frozenset({"scalar"}), False)
         if found is None:
             close = did_you_mean(name, known)
             raise WorkbenchError(f"there is no function {name!r}" + (f"; {close}" if close else ""))
@@ -140,8 +146,15 @@ class Functions:
             f.name for f in self._functions().values() if f.kinds & {"scalar", "aggregate", "macro"}
         )
 
-    def type_of(self, sql: str) -> str:
-        """Return the DuckDB type of a constant expression such as ``sum(CAST(NULL AS INTEGER))``.
+    def type_of(self, sql: str, columns: tuple[str, ...] = ()) -> str:
+        """Return the DuckDB type of an expression such as ``sum(c0)``.
+
+        Parameters
+        ----------
+        sql
+            The expression; it may name columns ``c0``, ``c1`` ...
+        columns
+            Their types.
 
         Raises
         ------
@@ -149,9 +162,12 @@ class Functions:
             With DuckDB's own sentence, when the expression does not bind.
         """
         with self._lock:
-            if sql not in self._types:
-                (self._types[sql],) = self.describe(f"SELECT {sql}").values()
-            return self._types[sql]
+            key = (sql, columns)
+            if key not in self._types:
+                typed = ", ".join(f"CAST(NULL AS {kind}) AS c{i}" for i, kind in enumerate(columns))
+                source = f" FROM (SELECT {typed})" if columns else ""
+                (self._types[key],) = self.describe(f"SELECT {sql}{source}").values()
+            return self._types[key]
 
     def describe(self, query: str) -> dict[str, str]:
         """Return the column names and DuckDB types of a query over constants.
@@ -199,5 +215,4 @@ def _sentence(error: duckdb.Error) -> str:
     """DuckDB's message without its error class, candidate list and the query it was asked."""
     message = re.sub(r"^(\w+ )*Error: ", "", str(error).strip())
     message = re.split(r"\n\s*(Candidate functions|Candidate macros|LINE \d+|Did you mean)", message)[0]
-    message = re.sub(r"CAST\(NULL AS (.+?)\)", r"\1", message)
     return " ".join(message.split())

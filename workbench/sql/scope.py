@@ -34,11 +34,15 @@ class Relation:
 
 @dataclass
 class Scope:
-    """The relations that unqualified names may mean, then those that must be qualified, then aliases of the SELECT."""
+    """The relations that unqualified names may mean, those that must be qualified, and aliases of the SELECT.
+
+    ``joined`` are relations of the query that cannot be named here; they are known for a better message.
+    """
 
     relations: list[Relation]
     constants: list[Relation] = field(default_factory=list)
     aliases: dict[str, ops.Value] = field(default_factory=dict)
+    joined: list[Relation] = field(default_factory=list)
 
     def relation(self, alias: str) -> Relation | None:
         """Return the relation of that alias, in any case, or None."""

@@ -62,6 +62,8 @@ class _Select:
         self.x = Expressions(text, functions, self._over, self._now)
         self.ctes: dict[str, exp.Expr] = {}
         self.windows: Windows | None = None
+        self.anchor: Relation
+        self.scope = Scope([])
         self.where_node: exp.Expr | None = None
 
     def translate(self) -> ir.Table:
@@ -80,9 +82,13 @@ class _Select:
         )
         for join in select.args.get("joins") or []:
             self.scope.relations.append(self._last_join(join))
-        self._name_windows(select)
         where = select.args.get("where")
         self.where_node = where.this if where is not None else None
+        if where is not None and (window := where.find(exp.Window)) is not None:
+            self.x.fail(
+                window, "WHERE comes before the windows and cannot use them", "filter the result instead"
+            )
+        self._name_windows(select)
         condition = self._anchor_where()
         values = self._outputs(select)
         parent: ops.Relation = self.anchor.rows
@@ -414,8 +420,10 @@ class _Select:
         return self.windows.over(node, scope)
 
     def _now(self) -> ops.Value | None:
-        anchor = self.anchor
-        return ops.Field(anchor.rows, anchor.table.time) if anchor.table.time else None
+        anchor: Relation | None = getattr(
+            self, "anchor", None
+        )  # absent while the anchor's own subquery is read
+        return ops.Field(anchor.rows, anchor.table.time) if anchor and anchor.table.time else None
 
 
 def _reparent(

@@ -211,7 +211,7 @@ class Windows:
         history = body.args.get("from_") is None
         if history:
             rows, where = self.history, self._history_where()
-            scope = Scope([rows])
+            scope = Scope([rows], joined=self.constants.relations[1:])
         else:
             rows = self._relation(body.args["from_"], "row")
             scope = Scope([rows], [*self.constants.relations])
