@@ -109,6 +109,13 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
         Storage.open(tmp_path / "file" / "project")
 
 
+@pytest.mark.parametrize("name", ["pro*ject", "project?", "project [old]"])
+def test_a_folder_whose_name_is_a_pattern_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StorageError, match="contains one of the signs") as caught:
+        Storage.open(tmp_path / name)
+    assert caught.value.hint is not None and "rename" in caught.value.hint
+
+
 def test_opening_twice_is_fine_and_the_project_keeps_its_id(storage: Storage) -> None:
     again = Storage.open(str(storage.path))
     assert again.project_id == storage.project_id

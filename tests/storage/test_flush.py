@@ -38,7 +38,7 @@ def test_the_tail_is_flushed_in_the_background(
 def test_small_parts_are_merged_and_their_files_go(storage: Storage, make: Callable[..., None]) -> None:
     make()
     storage.ensure_index(BY_CARD, ["amount"], live=True)
-    for number in range(50):
+    for number in range(24):
         storage.append("payments", payments((number % 3, -number, float(number), "a"), (1, 1, -1.0, "b")))
         storage.flush()
     parts = storage.query("SELECT count(*) FROM parts")[0][0]
@@ -46,10 +46,21 @@ def test_small_parts_are_merged_and_their_files_go(storage: Storage, make: Calla
     assert len(list((storage.path / "lake").iterdir())) == parts
     assert len(list((storage.path / "segments").iterdir())) == 4 * parts
     rows = stored_rows(storage, "payments")
-    assert [row[4] for row in rows] == list(range(1, 101))
+    assert [row[4] for row in rows] == list(range(1, 49))
     expected = sorted((row[1], row[4]) for row in rows if row[0] == 1)[::-1]
     read = storage.reader(BY_CARD).read((1,), [])
     assert read.column("__seq").to_pylist() == [seq for _, seq in expected]
+
+
+def test_many_small_loads_are_merged_in_the_background(storage: Storage, make: Callable[..., None]) -> None:
+    make()
+    storage.ensure_index(BY_CARD, ["amount"], live=True)
+    for number in range(16):
+        storage.bulk_load("payments", payments((1, number, float(number), "a")).to_reader())
+    wait_until(lambda: storage.query("SELECT count(*) FROM parts")[0][0] < flush.MERGE_COUNT)
+    read = storage.reader(BY_CARD).read((1,), ["amount"])
+    assert read.column("amount").to_pylist() == [float(number) for number in reversed(range(16))]
+    assert [row[4] for row in stored_rows(storage, "payments")] == list(range(1, 17))
 
 
 def test_a_reader_that_missed_a_flush_finds_the_rows_in_the_files(

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import random
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -76,7 +78,7 @@ class Database:
             )
         with self._write_lock, handle.lock, translated():
             connection = self._connection(handle)
-            connection.execute("BEGIN IMMEDIATE")
+            _begin_immediate(connection)
             handle.in_transaction = True
             try:
                 yield connection
@@ -241,6 +243,26 @@ class Database:
             _unusable.extend(inside)
             self._handle().lost = True
             self._poll.lost = True
+
+
+def _begin_immediate(connection: sqlite3.Connection) -> None:
+    """Take the project's write lock.
+
+    SQLite's own waiting sleeps up to 100 ms at a time, which lets one busy process starve the others for seconds.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(0.0002, 0.001))
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
 @contextlib.contextmanager

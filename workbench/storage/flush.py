@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterable
 
+import numpy as np
 import pyarrow as pa
 
 from workbench.errors import WorkbenchError
@@ -20,6 +21,7 @@ from workbench.storage.manifest import (
     drop_part,
     insert_part,
     insert_segment_files,
+    part_of_row,
     read_manifest,
 )
 from workbench.storage.model import ColumnFile, Part, StoredIndex
@@ -28,6 +30,7 @@ from workbench.values.types import arrow_schema
 MERGE_COUNT = 4
 MERGE_BASE_ROWS = 16_384
 MERGE_LIMIT_ROWS = 8_500_000
+WRITE_RECORDS = 1024
 IDLE_SECONDS = 20.0
 
 logger = logging.getLogger(__name__)
@@ -48,9 +51,9 @@ class Flusher:
     def flush(self, table_id: int) -> None:
         """Move a table's log rows into one lake file and a segment per index, in one commit; then merge small parts."""
         with self._files.lock(f"table-{table_id}"):
-            if self._flush_tail(table_id):
-                while self._merge(table_id):
-                    pass
+            self._flush_tail(table_id)
+            while not self._closed and self._merge(table_id):
+                pass
         with self._database.transaction() as connection:
             expire_tokens(connection)
         self._files.collect()
@@ -65,6 +68,14 @@ class Flusher:
                 self._thread = threading.Thread(target=self._run, name="workbench-flusher", daemon=True)
                 self._thread.start()
             self._condition.notify()
+
+    def merge_soon(self, table: str) -> None:
+        """Have the background thread merge a table's parts when loads have left many small ones."""
+        rows = self._database.query(
+            "SELECT parts.* FROM parts JOIN tables ON tables.id = table_id WHERE name = ?", (table,)
+        )
+        if mergeable([part_of_row(row) for row in rows]) is not None:
+            self.soon(rows[0]["table_id"])
 
     def close(self) -> None:
         """Let a running flush finish and start no other."""
@@ -91,24 +102,25 @@ class Flusher:
             except Exception:
                 logger.exception("rows of table %s stay in the log for now", table_id)
 
-    def _flush_tail(self, table_id: int) -> bool:
+    def _flush_tail(self, table_id: int) -> None:
         with self._database.reading() as connection:
             manifest = read_manifest(connection)
             entry = manifest.tables.get(table_id)
             if entry is None:
-                return False
+                return
             records = read_records(connection, table_id, arrow_schema(entry.table.columns))
         if not records:
-            return False
+            return
         part = self._write(entry, records)
         indexes = [index for index in manifest.indexes.values() if index.table_id == table_id]
         self._publish(entry, part, indexes, replaced=(), flushed=records)
-        return True
 
     def _write(self, entry: TableEntry, records: list[Record]) -> Part:
         with PartWriter(self._files, entry.table) as writer:
-            for record in records:
-                writer.write(pa.Table.from_batches([record.batch]), record.seqs())
+            for begin in range(0, len(records), WRITE_RECORDS):
+                some = records[begin : begin + WRITE_RECORDS]
+                rows = pa.Table.from_batches([record.batch for record in some]).combine_chunks()
+                writer.write(rows, np.concatenate([record.seqs() for record in some]))
         return writer.part()
 
     def _merge(self, table_id: int) -> bool:

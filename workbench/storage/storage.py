@@ -68,11 +68,12 @@ class Storage:
         StorageError
             On network file systems and native Windows, for a folder made by a newer version, or when the disk refuses.
         """
-        folder = Path(path).expanduser().absolute()
+        folder = Path(path).expanduser().resolve()
         require_local(folder)
+        _require_plain(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            return cls(folder.resolve())
+            return cls(folder)
         except OSError as error:
             raise StorageError(
                 f"the project folder {folder} cannot be used: {error.strerror or error}",
@@ -209,9 +210,11 @@ class Storage:
         stored = self.table(table)
         rows = tables.conform(stored, rows)
         if rows.nbytes > BULK_BYTES:
-            return self._bulk.load(
+            receipt = self._bulk.load(
                 stored, rows.to_reader(), token=token, body_hash=body_hash, source_position=source_position
             )
+            self._flusher.merge_soon(stored.name)
+            return receipt
         times = self._check_times(stored, rows)
         data = log.encode_batch(rows)
         append = Append(stored, data, rows.num_rows, times, token, body_hash, source_position)
@@ -239,7 +242,9 @@ class Storage:
         if self._database.in_transaction:
             raise StorageError("rows cannot be loaded inside a transaction", hint="load after it")
         stored = self.table(table) if isinstance(table, str) else table
-        return self._bulk.load(stored, reader, progress=progress, tx_extra=tx_extra)
+        receipt = self._bulk.load(stored, reader, progress=progress, tx_extra=tx_extra)
+        self._flusher.merge_soon(stored.name)
+        return receipt
 
     def last_seq(self) -> int:
         """Return the seq of the newest committed row, 0 when there is none."""
@@ -333,6 +338,15 @@ class Storage:
             else pa.concat_arrays(column.chunks or [_no_times(column)])
         )
         return tables.check_times(table, array)
+
+
+def _require_plain(folder: Path) -> None:
+    # DuckDB takes these for patterns and might then read files of a folder with a similar name.
+    if any(sign in str(folder) for sign in "*?["):
+        raise StorageError(
+            f"the path of the project folder {folder} contains one of the signs * ? [",
+            hint="rename the folder or choose another one",
+        )
 
 
 def _no_times(column: pa.ChunkedArray) -> pa.Array:
