@@ -69,7 +69,9 @@ def test_bad_rows_name_field_and_row(
 
 
 def test_nanoseconds_of_a_frame_are_an_error_that_names_rows(project: Any) -> None:
-    times = pd.to_datetime(["2024-01-01T00:00:00", "2024-01-01T00:00:00.000000001"]).astype("datetime64[ns]")
+    times = pd.to_datetime(["2024-01-01", "2024-01-01T00:00:00.000000001"], format="ISO8601").astype(
+        "datetime64[ns]"
+    )
     with pytest.raises(RowError, match="microsecond") as caught:
         project.table("logins").append(pd.DataFrame({"at": times, "card": ["a", "b"]}))
     assert caught.value.field == "at"
@@ -190,7 +192,7 @@ BAD_TABLES: list[tuple[str, str, Any, dict[str, Any], str]] = [
     ("no columns", "bad", {}, {}, "column"),
     ("hidden column", "bad", {"__seq": "BIGINT"}, {}, "__seq"),
     ("unknown type", "bad", {"a": "BIGINTT"}, {}, "BIGINT"),
-    ("unknown time column", "bad", {"at": "TIMESTAMP"}, {"time": "att"}, "did you mean 'at'"),
+    ("unknown time column", "bad", {"at": "TIMESTAMP"}, {"time": "att"}, "the columns are at"),
     ("time that is text", "bad", {"at": "VARCHAR"}, {"time": "at"}, "TIMESTAMP"),
     ("names that differ in case", "bad", {"a": "BIGINT", "A": "BIGINT"}, {}, "A"),
     ("unknown option", "bad", {"a": "BIGINT"}, {"if_exists": "maybe"}, "if_exists"),
@@ -214,12 +216,12 @@ TABLE_IDS = [case[0] for case in BAD_TABLES]
     ("name", "obj", "options", "phrase"), [c[1:] for c in BAD_TABLES], ids=[c[0] for c in BAD_TABLES]
 )
 def test_bad_tables_say_why(project: Any, name: str, obj: Any, options: dict[str, Any], phrase: str) -> None:
-    before = [table.name for table in project.list_tables()]
+    before = list(project.list_tables())
     with pytest.raises(WorkbenchError) as caught:
         project.create_table(name, obj, **options)
     said = f"{caught.value.message} {caught.value.hint or ''} {caught.value.field or ''}"
     assert phrase.casefold() in said.casefold(), said
-    assert [table.name for table in project.list_tables()] == before, "nothing was created"
+    assert list(project.list_tables()) == before, "nothing was created"
 
 
 def test_a_token_with_other_rows_is_a_conflict(project: Any) -> None:
