@@ -6,7 +6,7 @@ from tests.serving.conftest import Served
 from tests.serving.web import Web
 from workbench.catalog import keys
 
-ROW = {"card_id": 7, "amount": 1.0, "ts": "2026-01-03T00:00:00"}
+ROW = {"card_id": 300, "amount": 1.0, "ts": "2026-01-03T00:00:00"}
 RISK, ROWS = "/v1/features/card_risk", "/v1/tables/transactions/rows"
 
 

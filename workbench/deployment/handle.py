@@ -6,7 +6,7 @@ import html
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -237,24 +237,37 @@ class Deployment:
 def wire_rows(rows: Any, columns: Mapping[str, str]) -> Any:
     """Return rows as JSON carries them: the values that were given, by the types of the table's columns.
 
-    A column that is not there is left out, not sent as null; an unknown one is an error here as it is on the server.
+    A column that is not there is left out, not sent as null. What cannot be a row of the table is refused here as it
+    is on the server.
     """
-    from workbench.values import coerce, wire
+    from workbench.values import coerce
 
     if isinstance(rows, Mapping):
-        given = _given(rows, columns)
-        return wire.encoder(given)(coerce.row_coercer(given)(dict(rows)))
+        return _wire_row(rows, columns, None)
     if isinstance(rows, (list, tuple)):
-        return [wire_rows(row, columns) if isinstance(row, Mapping) else row for row in rows]
+        return [
+            _wire_row(row, columns, index) if isinstance(row, Mapping) else row
+            for index, row in enumerate(rows)
+        ]
+    table = coerce.to_table(columns, rows)
     names = rows.column_names if hasattr(rows, "column_names") else getattr(rows, "columns", columns)
-    given = _given(names, columns)
-    encode = wire.encoder(given)
-    return [encode(row) for row in coerce.to_table(given, rows).to_pylist()]
-
-
-def _given(names: Any, columns: Mapping[str, str]) -> dict[str, str]:
     folded = {str(name).casefold() for name in names}
-    return {name: kind for name, kind in columns.items() if name.casefold() in folded}
+    given = [name for name in columns if name.casefold() in folded]
+    return [_encoded(row, given, columns) for row in table.to_pylist()]
+
+
+def _wire_row(row: Mapping[str, Any], columns: Mapping[str, str], index: int | None) -> dict[str, Any]:
+    from workbench.values import coerce
+
+    folded = {str(name).casefold() for name in row}
+    given = [name for name in columns if name.casefold() in folded]
+    return _encoded(coerce.row_coercer(columns)(dict(row), index), given, columns)
+
+
+def _encoded(row: Mapping[str, Any], given: Sequence[str], columns: Mapping[str, str]) -> dict[str, Any]:
+    from workbench.values import wire
+
+    return {name: wire.encode(row[name], columns[name]) for name in given}
 
 
 def _features(answer: dict[str, Any], types: Mapping[str, str], decode: Any) -> dict[str, Any] | None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 INFO, LOCK, LOG = "server.json", "server.lock", "server.log"
 START_SECONDS = 120.0
 STOP_SECONDS = 40.0
+HUNG_SECONDS = 3.0
 PROBE_SECONDS = 5.0
 ROTATE_BYTES = 8 << 20
 BACKLOG = 1024
@@ -88,14 +89,17 @@ def ensure_server(
     folder = Path(path).resolve()
     with opened(folder) as storage, _locked(folder):
         keys.owner_key(storage)
-        found = find_server(folder)
+        found = find_server(folder) or find_server(folder)  # asked twice before it is taken for dead
         if found and found.package_version == workbench.__version__:
             return found
         before = _read(folder)
         if before:
-            _terminate(folder, before, storage)
+            _terminate(folder, before, storage, STOP_SECONDS if found else HUNG_SECONDS)
         listener = _listen(host, port, before)
-        return _start(folder, listener, workers, storage.project_id)
+        info = _start(folder, listener, workers, storage.project_id)
+        while len(live_workers(storage)) < workers and is_running(info.pid):
+            time.sleep(0.01)
+        return info
 
 
 def find_server(path: str | os.PathLike[str]) -> ServerInfo | None:
@@ -111,15 +115,16 @@ def find_server(path: str | os.PathLike[str]) -> ServerInfo | None:
 
 
 def stop_server(path: str | os.PathLike[str]) -> bool:
-    """Stop the project's server: requests in flight are finished first. Returns whether one ran."""
+    """Stop the project's server: requests in flight are finished first. Returns whether one ran.
+
+    ``server.json`` stays, so that the next server gets the same port and URLs that were given away keep their meaning.
+    """
     folder = Path(path).resolve()
     with opened(folder) as storage, _locked(folder):
         info = _read(folder)
         if info is None:
             return False
-        ran = _terminate(folder, info, storage)
-        (folder / INFO).unlink(missing_ok=True)
-        return ran
+        return _terminate(folder, info, storage, STOP_SECONDS)
 
 
 def server_log(path: str | os.PathLike[str], lines: int = 50) -> str:
@@ -200,7 +205,6 @@ def _wait_until_ready(folder: Path, info: ServerInfo, process: subprocess.Popen[
         if status == 200 or (status == 503 and document.get("failures")):
             return
         if process.poll() is not None:
-            (folder / INFO).unlink(missing_ok=True)
             raise Unavailable(
                 f"the server ended while it started (exit code {process.returncode}); the end of its log:\n"
                 f"{server_log(folder, 15)}",
@@ -227,15 +231,15 @@ def _get(info: ServerInfo, route: str, timeout: float) -> tuple[int, dict[str, o
         connection.close()
 
 
-def _terminate(folder: Path, info: ServerInfo, storage: Storage) -> bool:
+def _terminate(folder: Path, info: ServerInfo, storage: Storage, grace: float) -> bool:
     """End the server's processes, the supervisor and its workers; a process of ours is known by its command line."""
     pids = {info.pid, *(worker.pid for worker in live_workers(storage))}
     ours = [pid for pid in pids if is_running(pid) and _serves(pid, folder)]
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, STOP_SECONDS)):
         for pid in ours:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + seconds
         while any(is_running(pid) for pid in ours) and time.monotonic() < deadline:
             _reap(ours)
             time.sleep(0.01)
