@@ -46,10 +46,13 @@ def test_an_empty_table_from_its_definition(storage: Storage) -> None:
     )
 
 
-def test_progress_counts_rows(storage: Storage) -> None:
-    seen: list[int] = []
-    create_table(storage, "tx", pa.Table.from_pylist(ROWS).to_reader(max_chunksize=4), progress=seen.append)
-    assert seen == [4, 8, 10]
+def test_progress_tells_rows_and_share(storage: Storage) -> None:
+    seen: list[tuple[str, float]] = []
+    create_table(storage, "tx", FRAME, progress=lambda step, share: seen.append((step, share)))
+    assert seen == [("10 rows read", 1.0)]
+    stream = pa.Table.from_pylist(ROWS).to_reader(max_chunksize=4)
+    create_table(storage, "stream", stream, progress=lambda step, share: seen.append((step, share)))
+    assert seen[1:] == [("4 rows read", 0.0), ("8 rows read", 0.0), ("10 rows read", 0.0)]
 
 
 # --- what cannot be ---

@@ -7,7 +7,7 @@ the rows that a table was created from, by which running a notebook cell again i
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from workbench.storage import Storage, StoredTable
 
 IfExists = Literal["error", "skip", "replace"]
-Progress = Callable[[int], None]
+Progress = Callable[[str, float], None]
+RowProgress = Callable[[int], None]
 
 _CONTENT = "content"
 _NOT_YET = {
@@ -99,7 +100,7 @@ def create_table(
         appended since included), any other is a Conflict. ``skip``: an existing table stays whatever it holds.
         ``replace``: it is replaced in one step, unless it holds exactly these rows.
     progress
-        Called with the number of rows read so far.
+        Called with each step and the share that is done; the share stays 0 while the number of rows is not known.
 
     Raises
     ------
@@ -116,16 +117,17 @@ def create_table(
     existing = _find(storage, name)
     if existing is not None and if_exists == "skip":
         return _spec(existing)
+    report = _row_progress(progress, _total(obj))
     columns, reader = infer(obj, time)
     wanted = TableSpec(name, columns, check_time(columns, time) if time is not None else None)
     if existing is None:
         _refuse_view_name(storage, name)
         # Once more in the commit: loading may take minutes, in which others work on.
-        return _load(storage, wanted, reader, progress, tx_extra=lambda *_: _refuse_view_name(storage, name))
+        return _load(storage, wanted, reader, report, tx_extra=lambda *_: _refuse_view_name(storage, name))
     wanted = replace(wanted, name=existing.name)
     if if_exists == "replace":
-        return _replace(storage, existing, wanted, reader, progress)
-    _require_same(existing, wanted, reader, progress)
+        return _replace(storage, existing, wanted, reader, report)
+    _require_same(existing, wanted, reader, report)
     return _spec(existing)
 
 
@@ -180,7 +182,7 @@ def _load(
     storage: Storage,
     spec: TableSpec,
     reader: pa.RecordBatchReader,
-    progress: Progress | None,
+    progress: RowProgress | None,
     *,
     under: str | None = None,
     tx_extra: Callable[[sqlite3.Connection, dict[str, Any]], None] | None = None,
@@ -199,12 +201,27 @@ def _load(
     return spec
 
 
+def _total(obj: Any) -> int | None:
+    """Return the number of rows where it is known before they are read."""
+    return (
+        len(obj)
+        if hasattr(obj, "__len__") and not isinstance(obj, str | bytes | Mapping | pa.Schema)
+        else None
+    )
+
+
+def _row_progress(progress: Progress | None, total: int | None) -> RowProgress | None:
+    if progress is None:
+        return None
+    return lambda rows: progress(f"{rows:,} rows read", rows / total if total else 0.0)
+
+
 def _replace(
     storage: Storage,
     existing: StoredTable,
     spec: TableSpec,
     reader: pa.RecordBatchReader,
-    progress: Progress | None,
+    progress: RowProgress | None,
 ) -> TableSpec:
     temporary = f"__replacing_{existing.name}"
     _check_replaceable(storage, existing, spec)
@@ -248,7 +265,7 @@ def _check_replaceable(storage: Storage, existing: StoredTable, spec: TableSpec)
 
 
 def _require_same(
-    existing: StoredTable, spec: TableSpec, reader: pa.RecordBatchReader, progress: Progress | None
+    existing: StoredTable, spec: TableSpec, reader: pa.RecordBatchReader, progress: RowProgress | None
 ) -> None:
     difference = _difference(existing, spec)
     if difference is None:
