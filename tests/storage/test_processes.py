@@ -97,6 +97,7 @@ def check_project(storage: Storage, acknowledged: dict[str, int]) -> None:
         assert read.column("id").to_pylist() == [row[1] for row in reversed(rows) if row[0] == key]
 
 
+@pytest.mark.slow
 def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from workbench.storage.arrays import int64_array
 from workbench.storage.keys import KeyCodec, Physical, ord_values
 from workbench.storage.log import Record
 from workbench.storage.segments import with_null_ord
@@ -31,7 +32,7 @@ class Run:
         found = self._orders.get(column)
         if found is None:
             if column is None:
-                found = pa.array(np.zeros(len(self.seqs), dtype=np.int64))
+                found = int64_array(np.zeros(len(self.seqs), dtype=np.int64))
             else:
                 found = with_null_ord(ord_values(self.batch.column(column)))
             self._orders[column] = found

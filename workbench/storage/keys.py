@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from workbench.errors import RowError, WorkbenchError
+from workbench.storage.arrays import int64_array, null_mask, raw_values, validity
 from workbench.storage.session import quoted
 from workbench.storage.tables import microseconds
 from workbench.values.types import INTEGER_RANGES, WIDE_INTEGERS, arrow_type
@@ -123,8 +124,7 @@ def ord_values(array: pa.Array) -> pa.Array:
     if pa.types.is_timestamp(array.type):
         return array.view(pa.int64())
     if pa.types.is_date32(array.type):
-        mask = np.asarray(array.is_null()) if array.null_count else None
-        return pa.array(microseconds(array), mask=mask)
+        return int64_array(microseconds(array), null_mask(array))
     return array.cast(pa.int64())
 
 
@@ -171,17 +171,15 @@ def _float_order(number: float) -> int:
 
 
 def _physical_float(array: pa.Array) -> pa.Array:
-    mask = np.asarray(array.is_null()) if array.null_count else None
-    values = np.asarray(array.cast(pa.float64()).fill_null(0.0)) + 0.0
+    values = raw_values(array.cast(pa.float64()), np.float64) + 0.0
     values = np.where(np.isnan(values), np.nan, values)
     bits = values.view(np.int64)
-    return pa.array(np.where(bits >= 0, bits, bits ^ _MAX), mask=mask)
+    return int64_array(np.where(bits >= 0, bits, bits ^ _MAX), null_mask(array))
 
 
 def _physical_unsigned(array: pa.Array) -> pa.Array:
-    mask = np.asarray(array.is_null()) if array.null_count else None
-    values = np.asarray(array.fill_null(0)) ^ np.uint64(2**63)
-    return pa.array(values.view(np.int64), mask=mask)
+    values = raw_values(array, np.uint64) ^ np.uint64(2**63)
+    return int64_array(values.view(np.int64), null_mask(array))
 
 
 def _encode_date(value: Any) -> Physical:
@@ -230,20 +228,16 @@ def _words(array: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def _physical_small_decimal(array: pa.Array) -> pa.Array:
-    mask = np.asarray(array.is_null()) if array.null_count else None
-    return pa.array(np.ascontiguousarray(_words(array)[:, 0]), mask=mask)
+    return int64_array(_words(array)[:, 0], null_mask(array))
 
 
 def _physical_decimal(array: pa.Array) -> pa.Array:
-    mask = np.asarray(array.is_null()) if array.null_count else None
     flipped = np.empty((len(array), 2), dtype=">u8")
     words = _words(array).view(np.uint64)
     flipped[:, 0] = words[:, 1] ^ np.uint64(2**63)
     flipped[:, 1] = words[:, 0]
     raw = pa.py_buffer(flipped.tobytes())
-    fixed = pa.Array.from_buffers(pa.binary(16), len(array), [None, raw])
-    if mask is not None:
-        fixed = pa.compute.if_else(pa.array(mask), pa.scalar(None, pa.binary(16)), fixed)
+    fixed = pa.Array.from_buffers(pa.binary(16), len(array), [validity(null_mask(array)), raw])
     return fixed.cast(pa.large_binary())
 
 

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workbench.storage.arrays import contiguous, int64_array, raw_int64
 from workbench.storage.files import Files, disk_error
 from workbench.storage.model import SEQ, Part, StoredTable
-from workbench.storage.segments import SORT_MEMORY, contiguous
+from workbench.storage.segments import SORT_MEMORY
 from workbench.storage.session import connect, quoted, text
 from workbench.storage.tables import microseconds
 from workbench.values.types import arrow_schema, arrow_type
@@ -63,7 +64,7 @@ class PartWriter:
         if rows.num_rows == 0:
             return
         self._note(rows, seqs)
-        self._pending.append(rows.append_column(self._schema.field(SEQ), pa.array(seqs)))
+        self._pending.append(rows.append_column(self._schema.field(SEQ), int64_array(seqs)))
         self._pending_rows += rows.num_rows
         self._pending_bytes += rows.nbytes
         if self._pending_rows >= ROW_GROUP_ROWS or self._pending_bytes >= ROW_GROUP_BYTES:
@@ -136,7 +137,7 @@ def merge_parts(files: Files, table: StoredTable, parts: Iterable[Part]) -> Part
             chunk = pa.Table.from_batches([batch])
             arrays = [contiguous(chunk.column(name), arrow_type(table.columns[name])) for name in names]
             rows = pa.Table.from_arrays(arrays, schema=arrow_schema(table.columns))
-            writer.write(rows, np.asarray(contiguous(chunk.column(SEQ))))
+            writer.write(rows, raw_int64(contiguous(chunk.column(SEQ))))
     return writer.part()
 
 
@@ -147,4 +148,4 @@ def _cast(name: str, table: StoredTable) -> str:
 def count_until(files: Files, part: Part, cut: int) -> int:
     """Return how many rows of a part have ``seq <= cut``."""
     column = pq.read_table(str(files.root / part.path), columns=[SEQ], use_threads=False).column(SEQ)
-    return int(np.count_nonzero(column.to_numpy() <= cut - part.base_seq))
+    return int(np.count_nonzero(raw_int64(contiguous(column)) <= cut - part.base_seq))

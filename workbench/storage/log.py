@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from workbench.errors import Conflict, NotFound, StorageError, Unavailable
+from workbench.storage.arrays import contiguous
 from workbench.storage.database import Database
 from workbench.storage.manifest import read_counters
 from workbench.storage.model import Receipt, StoredTable
@@ -59,9 +60,8 @@ class Record:
 
 def encode_batch(rows: pa.Table) -> bytes:
     """Return rows as the bytes that the log stores: one Arrow IPC record batch message without its schema."""
-    batches = rows.combine_chunks().to_batches()
-    batch = batches[0] if len(batches) == 1 else pa.RecordBatch.from_pylist([], schema=rows.schema)
-    return bytes(batch.serialize())
+    arrays = [contiguous(column) for column in rows.columns]
+    return bytes(pa.RecordBatch.from_arrays(arrays, schema=rows.schema).serialize())
 
 
 def decode_batch(data: bytes, schema: pa.Schema) -> pa.RecordBatch:

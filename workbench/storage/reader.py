@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from workbench.errors import NotFound, StorageError, did_you_mean
+from workbench.storage.arrays import Integers, int64_array, null_mask, raw_int64
 from workbench.storage.delta import Delta, DeltaIndex, Run
 from workbench.storage.files import Files
 from workbench.storage.keys import MISSING, KeyCodec, Physical
@@ -23,7 +24,6 @@ from workbench.storage.tail import State, Tail
 from workbench.values.types import arrow_type
 
 Bound = tuple[int, int | None]
-Integers = npt.NDArray[np.int64]
 
 
 class _Lost(Exception):
@@ -153,7 +153,7 @@ class _SegmentPiece(_Piece):
         found = [column.slice(self._begin, self._end) for column in mapped]
         if self._chosen is None:
             return found
-        indices = pa.array(self._chosen)
+        indices = int64_array(self._chosen)
         return [array.take(indices) for array in found]
 
 
@@ -167,11 +167,9 @@ class _DeltaPiece(_Piece):
                 inside = positions[bounds[number] : bounds[number + 1]] - delta.starts[number]
                 self._parts.append((run, inside))
                 column = run.order(order)
-                ords.append(_values(column)[inside])
-                if column.null_count:
-                    valid.append(np.asarray(column.is_valid())[inside])
-                else:
-                    valid.append(np.ones(len(inside), dtype=bool))
+                ords.append(raw_int64(column)[inside])
+                nulls = null_mask(column)
+                valid.append(np.ones(len(inside), dtype=bool) if nulls is None else ~nulls[inside])
         all_ords, all_valid = np.concatenate(ords), np.concatenate(valid)
         seqs = np.concatenate([run.seqs[inside] for run, inside in self._parts])
         self._order = order
@@ -189,10 +187,10 @@ class _DeltaPiece(_Piece):
     def arrays(self, columns: Sequence[str]) -> list[pa.Array]:
         if len(self._parts) == 1:
             run, inside = self._parts[0]
-            indices = pa.array(inside[self._chosen])
+            indices = int64_array(inside[self._chosen])
             return [array.take(indices) for array in self._columns_of(run, columns)]
-        takes = [(self._columns_of(run, columns), pa.array(inside)) for run, inside in self._parts]
-        indices = pa.array(self._chosen)
+        takes = [(self._columns_of(run, columns), int64_array(inside)) for run, inside in self._parts]
+        indices = int64_array(self._chosen)
         return [
             pa.concat_arrays([arrays[number].take(inside) for arrays, inside in takes]).take(indices)
             for number in range(len(columns) + 1)
@@ -388,7 +386,7 @@ def _assemble(pieces: list[_Piece], columns: Sequence[str], schema: pa.Schema, l
         return schema.empty_table()
     if len(pieces) == 1:
         piece = pieces[0]
-        return pa.Table.from_arrays([*piece.arrays(columns), pa.array(piece.seqs)], schema=schema)
+        return pa.Table.from_arrays([*piece.arrays(columns), int64_array(piece.seqs)], schema=schema)
     pieces.sort(key=_newest, reverse=True)
     apart = all(_oldest(newer) > _newest(older) for newer, older in pairwise(pieces))
     if apart and limit is not None:
@@ -398,10 +396,10 @@ def _assemble(pieces: list[_Piece], columns: Sequence[str], schema: pa.Schema, l
     arrays = [pa.concat_arrays(same) for same in zip(*found, strict=True)]
     if not apart:
         order = _merged(pieces, seqs)[:limit]
-        indices = pa.array(order)
+        indices = int64_array(order)
         arrays = [array.take(indices) for array in arrays]
         seqs = seqs[order]
-    return pa.Table.from_arrays([*arrays, pa.array(seqs)], schema=schema)
+    return pa.Table.from_arrays([*arrays, int64_array(seqs)], schema=schema)
 
 
 def _merged(pieces: list[_Piece], seqs: Integers) -> npt.NDArray[np.intp]:
@@ -427,10 +425,6 @@ def _newest(piece: _Piece) -> tuple[bool, int, int]:
 
 def _oldest(piece: _Piece) -> tuple[bool, int, int]:
     return piece.valid == len(piece.seqs), int(piece.ords[-1]), int(piece.seqs[-1])
-
-
-def _values(column: pa.Array) -> Integers:
-    return np.frombuffer(column.buffers()[1], dtype="<i8", count=column.offset + len(column))[column.offset :]
 
 
 _instances: weakref.WeakSet[IndexReader] = weakref.WeakSet()

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.errors import StorageError
+from workbench.storage.arrays import bool_values, contiguous, int64_array, null_mask, raw_int64
 from workbench.storage.files import Files, disk_error
 from workbench.storage.keys import KeyCodec, Physical, ord_values
 from workbench.storage.model import ORD, SEQ, ColumnFile, IndexSpec, StoredTable
@@ -158,7 +159,7 @@ class _ColumnWriter:
     def write(self, array: pa.Array) -> None:
         if self._writer is None:
             self._writer = pa.ipc.new_file(self._sink, pa.schema([("v", array.type)]))
-        self._writer.write_batch(pa.record_batch([array], names=["v"]))
+        self._writer.write_batch(pa.RecordBatch.from_arrays([array], names=["v"]))
 
     def __exit__(self, *_: object) -> None:
         if self._writer is not None:
@@ -187,15 +188,15 @@ class _Grouper:
             changed[1:] |= _differs(column)
         starts = np.flatnonzero(changed)
         for kept, column in zip(self._keys, physical, strict=True):
-            kept.append(column.take(pa.array(starts)))
+            kept.append(column.take(int64_array(starts)))
         self._starts.append(starts + self._rows)
         self._rows += rows
         self._last = [column.slice(rows - 1) for column in physical]
 
     def write(self, path: Path) -> None:
         columns = {f"k{number}": pa.concat_arrays(kept) for number, kept in enumerate(self._keys)}
-        columns["start"] = pa.array(np.concatenate(self._starts))
-        batch = pa.record_batch(columns)
+        columns["start"] = int64_array(np.concatenate(self._starts))
+        batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
             writer.write_batch(batch)
 
@@ -203,28 +204,18 @@ class _Grouper:
 def _differs(column: pa.Array) -> npt.NDArray[np.bool_]:
     """Return for every row but the first whether it differs from the one before; NULL equals NULL."""
     later, earlier = column.slice(1), column.slice(0, len(column) - 1)
-    unequal = np.asarray(pc.fill_null(pc.not_equal(later, earlier), False))
-    if column.null_count:
-        nulls = np.asarray(column.is_null())
-        unequal = unequal | (nulls[1:] != nulls[:-1])
-    return unequal
-
-
-def contiguous(column: pa.ChunkedArray, wanted: pa.DataType | None = None) -> pa.Array:
-    """Return a column as one array, cast to the type that the table's columns have."""
-    array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
-    return array if wanted is None or array.type == wanted else array.cast(wanted)
+    unequal = bool_values(pc.not_equal(later, earlier))
+    nulls = null_mask(column)
+    if nulls is None:
+        return unequal
+    both = ~nulls[1:] & ~nulls[:-1]
+    return (unequal & both) | (nulls[1:] != nulls[:-1])
 
 
 def with_null_ord(order: pa.Array) -> pa.Array:
     """Return an ``__ord`` array whose NULLs have NULL_ORD beneath, so that its buffer alone sorts."""
-    if order.null_count == 0:
-        return order
-    values = np.array(order.fill_null(NULL_ORD))
-    valid = np.packbits(np.asarray(order.is_valid()), bitorder="little")
-    return pa.Array.from_buffers(pa.int64(), len(order), [pa.py_buffer(valid), pa.py_buffer(values)])
+    nulls = null_mask(order)
+    return order if nulls is None else int64_array(np.where(nulls, NULL_ORD, raw_int64(order)), nulls)
 
 
 def _describe(column: str, path: str, written: Path) -> ColumnFile:
@@ -276,7 +267,7 @@ class MappedIntegers(MappedColumn):
     def __init__(self, path: Path, file: ColumnFile) -> None:
         super().__init__(path, file)
         self.has_nulls = any(chunk.null_count for chunk in self.chunks)
-        self._values = [_raw_int64(chunk) for chunk in self.chunks]
+        self._values = [raw_int64(chunk) for chunk in self.chunks]
 
     def values(self, begin: int, end: int) -> npt.NDArray[np.int64]:
         """Return the rows [begin, end) as numpy."""
@@ -285,14 +276,11 @@ class MappedIntegers(MappedColumn):
         first = bisect_right(self.starts, begin) - 1
         if end <= self.starts[first + 1]:
             return self._values[first][begin - self.starts[first] : end - self.starts[first]]
-        return _raw_int64(self.slice(begin, end))
+        return raw_int64(self.slice(begin, end))
 
     def first_null(self, begin: int, end: int) -> int:
         """Return where the NULLs, which lie last, begin in the rows [begin, end) of one key."""
-        if not self.has_nulls:
-            return end
-        valid = np.asarray(self.slice(begin, end).is_valid())
-        return begin + int(np.count_nonzero(valid))
+        return end - self.slice(begin, end).null_count if self.has_nulls else end
 
 
 class MappedKeys:
@@ -300,7 +288,7 @@ class MappedKeys:
 
     def __init__(self, path: Path, file: ColumnFile, rows: int) -> None:
         (batch,) = _read_checked(path, file)
-        self._starts = _raw_int64(batch.column(batch.num_columns - 1))
+        self._starts = raw_int64(batch.column(batch.num_columns - 1))
         self._rows = rows
         self._levels = [_level(batch.column(number)) for number in range(batch.num_columns - 1)]
 
@@ -319,7 +307,7 @@ class _Level:
     """One column of the distinct keys: narrows a range of keys to those with a value."""
 
     def __init__(self, column: pa.Array) -> None:
-        self._null = np.asarray(column.is_null()) if column.null_count else None
+        self._null = null_mask(column)
 
     def narrow(self, value: Physical, low: int, high: int) -> tuple[int, int]:
         values_end = high
@@ -336,7 +324,7 @@ class _Level:
 class _IntegerLevel(_Level):
     def __init__(self, column: pa.Array) -> None:
         super().__init__(column)
-        self._values = _raw_int64(column)
+        self._values = raw_int64(column)
 
     def search(self, value: Any, low: int, high: int) -> tuple[int, int]:
         values = self._values[low:high]
@@ -374,14 +362,6 @@ class _BytesLevel(_Level):
 
 def _level(column: pa.Array) -> _Level:
     return _IntegerLevel(column) if pa.types.is_int64(column.type) else _BytesLevel(column)
-
-
-def _raw_int64(array: pa.Array) -> npt.NDArray[np.int64]:
-    """Return the values buffer of an int64 array, whatever lies under its NULLs."""
-    buffer = array.buffers()[1]
-    if buffer is None:
-        return np.empty(0, dtype=np.int64)
-    return np.frombuffer(buffer, dtype="<i8", count=array.offset + len(array))[array.offset :]
 
 
 def _read_checked(path: Path, file: ColumnFile) -> list[pa.RecordBatch]:

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from workbench.errors import StorageError
+from workbench.storage.arrays import int64_array
 from workbench.storage.files import Files
 from workbench.storage.lake import count_until
 from workbench.storage.manifest import TableEntry
@@ -130,4 +131,4 @@ class Snapshot:
         rows, seqs = delta.until(self.cut, arrow_schema(entry.table.columns))
         if rows.num_rows == 0:
             return None
-        return rows.append_column(SEQ, pa.array(seqs))
+        return rows.append_column(SEQ, int64_array(seqs))

@@ -20,6 +20,7 @@ import pyarrow as pa
 from workbench.errors import StorageError
 from workbench.storage import files as files_module
 from workbench.storage import log, manifest, session, tables
+from workbench.storage.arrays import contiguous
 from workbench.storage.bulk import BulkLoader
 from workbench.storage.database import Database
 from workbench.storage.files import Files
@@ -331,13 +332,7 @@ class Storage:
     def _check_times(table: StoredTable, rows: pa.Table) -> tuple[int, int] | None:
         if table.time is None:
             return None
-        column = rows.column(table.time)
-        array = (
-            column.chunk(0)
-            if column.num_chunks == 1
-            else pa.concat_arrays(column.chunks or [_no_times(column)])
-        )
-        return tables.check_times(table, array)
+        return tables.check_times(table, contiguous(rows.column(table.time)))
 
 
 def _require_plain(folder: Path) -> None:
@@ -347,10 +342,6 @@ def _require_plain(folder: Path) -> None:
             f"the path of the project folder {folder} contains one of the signs * ? [",
             hint="rename the folder or choose another one",
         )
-
-
-def _no_times(column: pa.ChunkedArray) -> pa.Array:
-    return pa.array([], column.type)
 
 
 def _moment(microseconds: int | None) -> dt.datetime | None:

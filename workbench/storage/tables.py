@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from workbench.errors import Conflict, NotFound, RowError, StorageError, WorkbenchError, did_you_mean
+from workbench.storage.arrays import null_mask, raw_int64, raw_values
 from workbench.storage.manifest import bump_version, drop_index, drop_part, table_of_row
 from workbench.storage.model import RESERVED_PREFIX, StoredTable
 from workbench.values.types import arrow_schema, stored
@@ -140,12 +141,11 @@ def check_schema(table: StoredTable, schema: pa.Schema) -> None:
 def microseconds(column: pa.Array) -> npt.NDArray[np.int64]:
     """Return a TIMESTAMP or DATE array as µs since 1970 in UTC; what lies under NULLs is arbitrary."""
     if pa.types.is_date32(column.type):
-        days = np.asarray(column.view(pa.int32()).fill_null(0)).astype(np.int64)
+        days = raw_values(column, np.int32).astype(np.int64)
         # DuckDB's infinite dates must stay larger and smaller than all others without overflowing.
         limit = np.iinfo(np.int64).max // MICROSECONDS_A_DAY
         return np.clip(days, -limit, limit) * MICROSECONDS_A_DAY
-    values = column.view(pa.int64())
-    return np.asarray(values.fill_null(0) if values.null_count else values)
+    return raw_int64(column)
 
 
 def check_times(table: StoredTable, column: pa.Array, *, first_row: int = 0) -> tuple[int, int] | None:
@@ -158,8 +158,9 @@ def check_times(table: StoredTable, column: pa.Array, *, first_row: int = 0) -> 
     """
     if len(column) == 0:
         return None
-    if column.null_count:
-        row = int(np.flatnonzero(np.asarray(column.is_null()))[0])
+    nulls = null_mask(column)
+    if nulls is not None:
+        row = int(np.argmax(nulls))
         raise RowError(
             f"row {first_row + row} has no time",
             field=table.time,
