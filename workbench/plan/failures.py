@@ -13,7 +13,8 @@ _VALUE_ERRORS = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.
 
 def failure(error: duckdb.Error, plan: FeaturePlan) -> WorkbenchError:
     """Return the error to show: a RowError where a row's value cannot be computed."""
-    message = " ".join(str(error).split())
+    # An internal error of DuckDB carries a stack trace, which is nothing for users.
+    message = " ".join(str(error).split("Stack Trace")[0].split())
     if isinstance(error, _VALUE_ERRORS):
         if "INT128" in message or "HUGEINT" in message:
             return _sum_overflow(plan)

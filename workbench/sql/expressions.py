@@ -58,6 +58,8 @@ _REFUSED: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Placeholder: ("parameters are not available in this version", "write the value into the query"),
     exp.Parameter: ("parameters are not available in this version", "write the value into the query"),
     exp.CurrentTime: ("the time of day of the session is not a feature", "cast the time column: ts::TIME"),
+    exp.Concat: ("two strings stand side by side", "join them with ||"),
+    exp.Comprehension: ("list comprehensions are not available", "use list_transform and list_filter"),
     exp.Star: ("* stands alone in the SELECT list", "name the columns, or write SELECT *, ..."),
 }
 
@@ -68,6 +70,7 @@ _ARGS: dict[type[exp.Expr], frozenset[str]] = {
     exp.Column: frozenset({"table", "db", "catalog"}),
     exp.Identifier: frozenset({"quoted"}),
     exp.Div: frozenset({"typed", "safe"}),
+    exp.DPipe: frozenset({"safe"}),
     exp.Between: frozenset({"low", "high"}),
     exp.Case: frozenset({"ifs", "default"}),
     exp.If: frozenset({"true", "false"}),
@@ -386,16 +389,35 @@ class Expressions:
         return self.bind(node, "call", "date_part", [part, self.translate(node.expression, scope)])
 
     def _bracket(self, node: exp.Bracket, scope: Scope) -> ops.Value:
-        if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
-            self.fail(node, "slices are written list_slice(list, from, to) here")
+        if len(node.expressions) != 1:
+            self.fail(node, "an index is one value: x[1], or a slice x[2:3]")
         key = node.expressions[0]
         value = self.translate(node.this, scope)
+        if isinstance(key, exp.Slice):
+            return self._slice(node, value, key, scope)
         if isinstance(key, exp.Literal) and not key.is_string:
             # The parser keeps literal indexes 0-based, DuckDB's are 1-based.
             index: ops.Value = self._constant(node, str(int(key.this) + 1))
         else:
             index = self.translate(key, scope)
         return self.bind(node, "op", "index", [value, index])
+
+    def _slice(self, node: exp.Bracket, value: ops.Value, key: exp.Slice, scope: Scope) -> ops.Value:
+        """``x[from:to:step]``, each end optional; DuckDB's own slice, of lists and texts."""
+        if key.args.get("step"):
+            self.fail(node, "a slice with a step is written list_slice(x, from, to, step)")
+        ends = [self.translate(end, scope) for end in (key.this, key.expression) if end is not None]
+        first = "{1}" if key.this is not None else ""
+        last = ("{2}" if first else "{1}") if key.expression is not None else ""
+        return self.bind(node, "sql", f"{{0}}[{first}:{last}]", [value, *ends])
+
+    def _tomap(self, node: exp.ToMap, scope: Scope) -> ops.Value:
+        keys, values = node.this.args["keys"], node.this.args["values"]
+        lists = [self._array(part, scope) for part in (keys, values)]
+        return self.bind(node, "call", "map", lists)
+
+    def _abs(self, node: exp.Abs, scope: Scope) -> ops.Value:
+        return self.bind(node, "call", "abs", [self.translate(node.this, scope)])
 
     def _dot(self, node: exp.Dot, scope: Scope) -> ops.Value:
         return self._field(node, self.translate(node.this, scope), node.expression.name)
@@ -404,8 +426,14 @@ class Expressions:
         return self.bind(node, "op", "list", [self.translate(item, scope) for item in node.expressions])
 
     def _struct(self, node: exp.Struct, scope: Scope) -> ops.Value:
+        return self._fields(node, node.expressions, scope)
+
+    def _fields(self, node: exp.Expr, items: list[exp.Expr], scope: Scope) -> ops.Value:
+        """A struct of ``name: value`` or ``name := value`` pairs."""
         names, values = [], []
-        for item in node.expressions:
+        for item in items:
+            if not isinstance(item, exp.PropertyEQ):
+                self.fail(node, "a struct is written {'name': value, ...}")
             names.append(quote(item.this.name))
             values.append(self.translate(item.expression, scope))
         template = ", ".join(f"{_braced(name)}: {{{i}}}" for i, name in enumerate(names))
@@ -428,6 +456,10 @@ class Expressions:
             )
         if folded == "age" and len(node.expressions) == 1:
             self.fail(node, "age(x) counts from the session's midnight", "write age(now(), x)")
+        if folded == "struct_pack":
+            return self._fields(node, node.expressions, scope)
+        if any(isinstance(argument, exp.PropertyEQ) for argument in node.expressions):
+            self.fail(node, f"{name}() takes its arguments by position here")
         if any(isinstance(argument, exp.Lambda) for argument in node.expressions):
             return self._lambda_call(node, scope)
         return self.bind(node, "call", folded, [self.translate(arg, scope) for arg in node.expressions])

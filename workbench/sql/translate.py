@@ -63,6 +63,7 @@ class _Select:
         self.ctes: dict[str, exp.Expr] = {}
         self.windows: Windows | None = None
         self.anchor: Relation
+        self.anchor_time: ops.Value | None = None
         self.scope = Scope([])
         self.where_node: exp.Expr | None = None
 
@@ -168,6 +169,8 @@ class _Select:
         table = self._table(node)
         rows = relation(table, role)
         self.x.tables[rows] = table.columns
+        if role == "anchor" and table.time is not None:
+            self.anchor_time = ops.Field(rows, table.time)
         return Relation(alias, table, rows, {name: ops.Field(rows, name) for name in table.columns})
 
     def _table(self, node: exp.Table) -> SourceTable:
@@ -420,10 +423,7 @@ class _Select:
         return self.windows.over(node, scope)
 
     def _now(self) -> ops.Value | None:
-        anchor: Relation | None = getattr(
-            self, "anchor", None
-        )  # absent while the anchor's own subquery is read
-        return ops.Field(anchor.rows, anchor.table.time) if anchor and anchor.table.time else None
+        return self.anchor_time
 
 
 def _reparent(
