@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from workbench.values import types as column_types
 
-from .brute_force import Anchor, Evaluator, Row, stored_anchor
-from .data import Batch, Data
+from .brute_force import Anchor, Evaluator, Row, Table, stored_anchor
+from .data import Data
 from .query import Query, render
 
 MISSING = object()
@@ -33,22 +34,27 @@ class Disagreement:
         return f"{self.path}: {self.output} of row {self.row}: expected {self.expected!r}, got {self.got!r}"
 
 
-def load(project: Any, data: Data) -> None:
-    """Store the rows in their order of arrival, batch by batch; the first batch of a table comes at its creation."""
+def load(project: Any, data: Data, flush_after: int | None = None) -> None:
+    """Store the rows in their order of arrival, batch by batch; the first batch of a table comes at its creation.
+
+    After ``flush_after`` batches the log is moved to files, so that both are read.
+    """
     created: set[str] = set()
-    for batch in data.batches:
+    for number, batch in enumerate(data.batches):
+        if number == flush_after:
+            project.storage.flush()
         table = data.tables[batch.table]
+        rows = [row.values for row in batch.rows]
         if batch.table in created:
-            project.table(batch.table).append([row.values for row in batch.rows])
+            project.table(batch.table).append(rows)
         else:
-            project.create_table(batch.table, arrow(data, batch), time=table.time)
+            project.create_table(batch.table, arrow(table, rows), time=table.time)
             created.add(batch.table)
 
 
-def arrow(data: Data, batch: Batch) -> pa.Table:
-    columns = data.tables[batch.table].columns
-    schema = pa.schema([(name, column_types.arrow_type(type_)) for name, type_ in columns.items()])
-    return pa.Table.from_pylist([row.values for row in batch.rows], schema=schema)
+def arrow(table: Table, rows: list[Row], **extra: pa.DataType) -> pa.Table:
+    columns = {name: column_types.arrow_type(type_) for name, type_ in table.columns.items()}
+    return pa.Table.from_pylist(rows, schema=pa.schema(columns | extra))
 
 
 class Comparison:
@@ -59,6 +65,8 @@ class Comparison:
         self.view = project.define(name, self.sql)
         self.own = data.tables[data.anchor]
         self.evaluator = Evaluator(data.tables, query)
+        arrived = [row.seq for batch in data.batches for row in batch.rows]
+        self.seqs = {seq: number for number, seq in enumerate(arrived, start=1)}  # as the project counts
 
     def offline(self) -> list[Disagreement]:
         expected = {}
@@ -74,11 +82,41 @@ class Comparison:
             features = self.evaluator.features(Anchor(row, row["ts"]))
             if features is not None:
                 expected[row["id"]] = features
-        columns = self.own.columns
-        schema = pa.schema([(name, column_types.arrow_type(type_)) for name, type_ in columns.items()])
-        rows = pa.Table.from_pylist(self.data.spine, schema=schema)
-        got = self.view.offline(spine=rows).to_pyarrow().to_pylist()
+        got = self.view.offline(spine=arrow(self.own, self.data.spine)).to_pyarrow().to_pylist()
         return self._rows("spine", expected, got, {row["id"]: row for row in self.data.spine})
+
+    def spine_of_stored_rows(self) -> list[Disagreement]:
+        """A spine row that carries ``seq`` is the stored row, beside others that are new."""
+        stored = self.own.rows[::2]
+        expected = {row.values["id"]: self.evaluator.features(stored_anchor(self.own, row)) for row in stored}
+        new = self.data.spine[:2]
+        expected |= {row["id"]: self.evaluator.features(Anchor(row, row["ts"])) for row in new}
+        rows = [{**row.values, "seq": self.seqs[row.seq]} for row in stored]
+        spine = arrow(self.own, rows + new, seq=pa.int64())
+        got = self.view.offline(spine=spine).to_pyarrow().to_pylist()
+        expected = {id_: features for id_, features in expected.items() if features is not None}
+        return self._rows("spine with seq", expected, got, {row["id"]: row for row in rows + new})
+
+    def restricted(self) -> list[Disagreement]:
+        """``where=`` chooses among the answers and changes none."""
+        expected = {}
+        for row in self.own.rows:
+            features = self.evaluator.features(stored_anchor(self.own, row)) if row.values["id"] % 2 else None
+            if features is not None:
+                expected[row.values["id"]] = features
+        got = self.view.offline(where="id % 2 = 1").to_pyarrow().to_pylist()
+        return self._rows("offline(where=)", expected, got, self._stored())
+
+    def plain_sql(self) -> list[Disagreement]:
+        """The view as plain SQL on a DuckDB of one's own gives what offline gives."""
+        with duckdb.connect() as connection:
+            for name, table in self.data.tables.items():
+                rows = arrow(table, [row.values for row in table.rows])
+                connection.execute(f"CREATE TABLE {name} AS SELECT * FROM rows")
+            got = connection.execute(self.view.to_sql()).to_arrow_table().to_pylist()
+            assert rows is not None
+        expected = {row["id"]: row for row in self.view.offline().to_pyarrow().to_pylist()}
+        return self._rows("to_sql", expected, got, self._stored())
 
     def preview(self, count: int) -> list[Disagreement]:
         """A preview shows some anchors; those it shows are exact."""

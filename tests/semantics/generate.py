@@ -79,7 +79,8 @@ class _Query(Expressions):
 
     def _where(self, inside: bool) -> Expression:
         """Now and then loosened by OR, so that some history is left; ``inside`` a subquery names are plain."""
-        scope = self._row_scope(joins=not inside and self.chance(0.2))
+        over_history = any(window.source is None for window in self.windows)
+        scope = self._row_scope(joins=not (inside or over_history) and self.chance(0.5))
         if inside:
             scope = self._plain(scope)
         condition = self.condition(scope, 2)
@@ -179,7 +180,7 @@ class _Query(Expressions):
     # ---- windows
 
     def _window(self, name: str, table: str | None) -> Window:
-        partition = self.rng.choice([["k"], ["k"], ["g"], ["k", "g"], ["g", "k"]])
+        partition = self.rng.choice([["k"]] * 6 + [["g"], ["k", "g"], ["g", "k"]] * 2 + [[]])
         order_names = ["ts"] if self.monotone or self.chance(0.75) else ["o", "d"]
         order = self.rng.choice(order_names)
         source = None
@@ -289,7 +290,7 @@ class _Query(Expressions):
         if window.source:
             scope = self._source_scope(window.source)
         else:
-            scope = self._row_scope(joins=self.chance(0.15))
+            scope = self._row_scope(joins=False)
         drawn = self._draw_aggregate(type_, window, scope)
         if drawn is None or drawn.name in ("lag", "first_value", "last_value") or not self.chance(0.3):
             return drawn

@@ -35,20 +35,23 @@ def disagreements(project: Any, data: Data, query: Query, name: str, number: int
     stored = [row.values for row in data.tables[data.anchor].rows]
     asked = [*data.spine[:2], stored[number % len(stored)]] if stored else data.spine[:2]
     found += comparison.request(asked)
-    if number % 3 == 0:
-        found += comparison.spine()
-    if number % 3 == 1:
-        found += comparison.preview(5)
-    if number % 3 == 2:
-        found += comparison.check()
-    return found
+    turns = [
+        comparison.spine,
+        lambda: comparison.preview(5),
+        comparison.check,
+        comparison.spine_of_stored_rows,
+        comparison.restricted,
+        comparison.check,
+        comparison.plain_sql,
+    ]
+    return found + turns[number % len(turns)]()
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SETS))
 def test_offline_request_and_brute_force_agree(seed: int, tmp_path: Path) -> None:
     data = draw_data(seed)
     project = workbench.open(tmp_path / "project")
-    load(project, data)
+    load(project, data, flush_after=seed % 4 * len(data.batches) // 4 or None)
     for number in range(QUERIES):
         query = draw_query(data, seed * QUERIES + number)
         try:
