@@ -38,6 +38,21 @@ def project(tmp_path: Path) -> Iterator[Any]:
     stop_server(made.path)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A project with ``card_risk`` and ``wire`` deployed, for tests that leave its server alone."""
+    made = cards.make(tmp_path_factory.mktemp("shared") / "cards")
+    made.define("card_risk", cards.RISK).deploy()
+    made.define("wire", cards.WIRE).deploy()
+    yield made
+    stop_server(made.path)
+
+
+@pytest.fixture
+def risk(shared: Any) -> Deployment:
+    return Deployment(shared.path, "card_risk")
+
+
 def python(code: str, *arguments: object) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=True
@@ -45,8 +60,8 @@ def python(code: str, *arguments: object) -> str:
     return done.stdout.strip()
 
 
-def test_requests_go_through_the_endpoint_and_give_python_values(project: Any) -> None:
-    deployment = project.define("wire", cards.WIRE).deploy()
+def test_requests_go_through_the_endpoint_and_give_python_values(shared: Any) -> None:
+    deployment = Deployment(shared.path, "wire")
     from datetime import UTC, date, datetime
     from decimal import Decimal
 
@@ -68,51 +83,51 @@ def test_requests_go_through_the_endpoint_and_give_python_values(project: Any) -
     assert deployment.request({**row, "ts": None} | {"ts": "2026-01-03"})["ts"] == datetime(2026, 1, 3)
 
 
-def test_a_data_frame_is_several_rows(project: Any) -> None:
+def test_a_data_frame_is_several_rows(risk: Deployment) -> None:
     import pandas as pd
 
-    deployment = project.define("card_risk", cards.RISK).deploy()
     frame = pd.DataFrame({"card_id": [7, 8], "amount": [1.0, None], "ts": pd.to_datetime(["2026-01-03"] * 2)})
-    assert [one["cnt"] for one in deployment.request(frame)] == [3, 2]
+    assert [one["cnt"] for one in risk.request(frame)] == [3, 2]
 
 
-def test_append_stores_the_row_after_the_answer(project: Any) -> None:
-    deployment = project.define("card_risk", cards.RISK).deploy()
-    assert [deployment.request(ROW, append=True)["cnt"] for _ in range(3)] == [3, 4, 5]
-    assert project.table("transactions").count() == len(cards.ROWS) + 3
+def test_append_stores_the_row_after_the_answer(shared: Any, risk: Deployment) -> None:
+    row, before = ROW | {"card_id": 500}, shared.table("transactions").count()
+    assert [risk.request(row, append=True)["cnt"] for _ in range(3)] == [1, 2, 3]
+    assert shared.table("transactions").count() == before + 3
 
 
-def test_as_of_sets_the_time(project: Any) -> None:
-    deployment = project.define("card_risk", cards.RISK).deploy()
+def test_as_of_sets_the_time(risk: Deployment) -> None:
     row = {"card_id": 7, "amount": 1.0}
-    assert deployment.request(row, as_of="2026-01-03T00:00:00Z")["cnt"] == 3
-    assert deployment.request(row)["cnt"] == 1
+    assert risk.request(row, as_of="2026-01-03T00:00:00Z")["cnt"] == 3
+    assert risk.request(row)["cnt"] == 1
 
 
-def test_a_wrong_row_is_a_row_error_with_its_field(project: Any) -> None:
-    deployment = project.define("card_risk", cards.RISK).deploy()
+def test_a_wrong_row_is_a_row_error_with_its_field(risk: Deployment) -> None:
     with pytest.raises(RowError, match="amount") as error:
-        deployment.request({"card_id": 7})
+        risk.request({"card_id": 7})
     assert error.value.field == "amount"
     with pytest.raises(RowError, match="did you mean 'amount'") as error:
-        deployment.request([ROW, {"card_id": 7, "amuont": 1.0}])
+        risk.request([ROW, {"card_id": 7, "amuont": 1.0}])
     assert error.value.row == 1
 
 
-def test_status_tells_version_process_and_traffic(project: Any) -> None:
-    deployment = project.define("card_risk", cards.RISK).deploy()
+def test_status_tells_version_process_and_traffic(shared: Any, risk: Deployment) -> None:
+    before = risk.status()
     for _ in range(5):
-        deployment.request(ROW)
-    status = deployment.status()
+        risk.request(ROW)
+    status = risk.status()
     assert set(status) == {
         *("view", "version", "state", "pid", "url", "uptime", "requests", "p50_ms", "p99_ms", "errors")
     }
     assert (status["view"], status["version"], status["state"]) == ("card_risk", 1, "serving")
-    assert (status["requests"], status["errors"]) == (5, 0)
-    assert status["pid"] == find_server(project.path).pid
-    assert status["url"] == deployment.url
-    assert "card_risk" in deployment._repr_html_()
-    assert "curl" in deployment._repr_html_()
+    assert status["requests"] == before["requests"] + 5
+    assert status["errors"] == before["errors"]
+    assert status["uptime"] > before["uptime"]
+    assert 0 < status["p50_ms"] <= status["p99_ms"]
+    assert status["pid"] == find_server(shared.path).pid
+    assert status["url"] == risk.url
+    assert "card_risk" in risk._repr_html_()
+    assert "curl" in risk._repr_html_()
 
 
 def test_the_last_stop_ends_the_server(project: Any) -> None:
@@ -160,14 +175,13 @@ def test_the_server_outlives_the_process_that_started_it(project: Any) -> None:
     assert Deployment(project.path, "card_risk").request(ROW)["cnt"] == 3
 
 
-def test_another_process_finds_the_same_server(project: Any) -> None:
-    deployment = project.define("card_risk", cards.RISK).deploy()
+def test_another_process_finds_the_same_server(shared: Any, risk: Deployment) -> None:
     code = (
         "import sys; from workbench.deployment import Deployment, ensure_server;"
         "d = Deployment(sys.argv[1], 'card_risk');"
         "print(ensure_server(sys.argv[1]).pid, d.url, d.request({'card_id': 7, 'amount': 1.0})['cnt'])"
     )
-    assert python(code, project.path) == f"{find_server(project.path).pid} {deployment.url} 1"
+    assert python(code, shared.path) == f"{find_server(shared.path).pid} {risk.url} 1"
 
 
 def test_many_starters_start_one_server(project: Any) -> None:
@@ -269,29 +283,29 @@ def test_a_long_log_is_put_aside_at_the_start(project: Any) -> None:
     assert (project.path / "server.log.1").stat().st_size == 9 << 20
 
 
-def test_the_url_leads_through_the_hub(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    deployment = project.define("card_risk", cards.RISK).deploy()
-    port = find_server(project.path).port
-    assert deployment.url == f"http://127.0.0.1:{port}/v1/features/card_risk"
+def test_the_url_leads_through_the_hub(
+    shared: Any, risk: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = find_server(shared.path).port
+    assert risk.url == f"http://127.0.0.1:{port}/v1/features/card_risk"
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ann/")
-    assert deployment.url == f"/user/ann/proxy/{port}/v1/features/card_risk"
-    assert deployment.request(ROW)["cnt"] == 3  # Python talks to the server itself
-    assert "Authorization: token $JUPYTERHUB_API_TOKEN" in deployment.curl()
+    assert risk.url == f"/user/ann/proxy/{port}/v1/features/card_risk"
+    assert risk.request(ROW)["cnt"] == 3  # Python talks to the server itself
+    assert "Authorization: token $JUPYTERHUB_API_TOKEN" in risk.curl()
     monkeypatch.setenv("JUPYTERHUB_PUBLIC_URL", "https://hub.example/user/ann/")
-    assert deployment.url == f"https://hub.example/user/ann/proxy/{port}/v1/features/card_risk"
+    assert risk.url == f"https://hub.example/user/ann/proxy/{port}/v1/features/card_risk"
 
 
-def test_the_snippets_run_and_hold_no_key(project: Any) -> None:
-    deployment = project.define("card_risk", cards.RISK).deploy()
-    environment = os.environ | {"WORKBENCH_API_KEY": owner(project.path)}
-    for snippet in (deployment.curl(), deployment.python()):
-        assert deployment.api_key not in snippet
+def test_the_snippets_run_and_hold_no_key(shared: Any, risk: Deployment) -> None:
+    environment = os.environ | {"WORKBENCH_API_KEY": owner(shared.path)}
+    for snippet in (risk.curl(), risk.python()):
+        assert risk.api_key not in snippet
         assert "WORKBENCH_API_KEY" in snippet
-    code = [sys.executable, "-c", deployment.python()]
+    code = [sys.executable, "-c", risk.python()]
     done = subprocess.run(code, env=environment, capture_output=True, text=True, check=True)
     assert "'cnt': 1" in done.stdout
     done = subprocess.run(
-        ["sh", "-c", deployment.curl()], env=environment, capture_output=True, text=True, check=True
+        ["sh", "-c", risk.curl()], env=environment, capture_output=True, text=True, check=True
     )
     assert '"cnt":1' in done.stdout
 
@@ -300,10 +314,9 @@ def test_waiting_without_a_server_returns_at_once(project: Any) -> None:
     wait_for_generation(project.path, 1_000_000)
 
 
-def test_waiting_for_a_generation_that_nobody_reaches_is_a_message(project: Any) -> None:
-    ensure_server(project.path)
+def test_waiting_for_a_generation_that_nobody_reaches_is_a_message(shared: Any) -> None:
     with pytest.raises(Unavailable, match=r"does not serve generation 1000000 after 0.2 s"):
-        wait_for_generation(project.path, 1_000_000, timeout=0.2)
+        wait_for_generation(shared.path, 1_000_000, timeout=0.2)
 
 
 def test_server_and_key_survive_a_second_start(project: Any) -> None:

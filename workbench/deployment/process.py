@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,9 +96,8 @@ def ensure_server(
         if before:
             _terminate(folder, before, storage, STOP_SECONDS if found else HUNG_SECONDS)
         listener = _listen(host, port, before)
-        info = _start(folder, listener, workers, storage.project_id)
-        while len(live_workers(storage)) < workers and is_running(info.pid):
-            time.sleep(0.01)
+        info, process = _start(folder, listener, workers, storage.project_id)
+        _wait_until_ready(folder, info, process, lambda: len(live_workers(storage)) >= workers)
         return info
 
 
@@ -161,7 +160,9 @@ def _listen(host: str, port: int, before: ServerInfo | None) -> socket.socket:
     )
 
 
-def _start(folder: Path, listener: socket.socket, workers: int, project_id: str) -> ServerInfo:
+def _start(
+    folder: Path, listener: socket.socket, workers: int, project_id: str
+) -> tuple[ServerInfo, subprocess.Popen[bytes]]:
     log = folder / LOG
     if log.exists() and log.stat().st_size > ROTATE_BYTES:
         log.replace(log.with_name(LOG + ".1"))
@@ -182,8 +183,7 @@ def _start(folder: Path, listener: socket.socket, workers: int, project_id: str)
     _children[process.pid] = process
     info = ServerInfo(process.pid, port, host, workbench.__version__, project_id, str(folder), time.time())
     _write(folder, info)
-    _wait_until_ready(folder, info, process)
-    return info
+    return info, process
 
 
 def _environment() -> dict[str, str]:
@@ -197,12 +197,14 @@ def _environment() -> dict[str, str]:
     return environment
 
 
-def _wait_until_ready(folder: Path, info: ServerInfo, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(
+    folder: Path, info: ServerInfo, process: subprocess.Popen[bytes], complete: Callable[[], bool]
+) -> None:
     """The socket listens already: one request waits in its queue until the server has loaded what is deployed."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         status, document = _get(info, "/readyz", timeout=deadline - time.monotonic())
-        if status == 200 or (status == 503 and document.get("failures")):
+        if (status == 200 or (status == 503 and document.get("failures"))) and complete():
             return
         if process.poll() is not None:
             raise Unavailable(

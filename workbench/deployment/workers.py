@@ -24,7 +24,8 @@ CREATE TABLE workers (
     failures TEXT NOT NULL
 );
 """
-LOST_SECONDS = 15.0
+LOST_SECONDS = 30.0
+FORGOTTEN_SECONDS = 3600.0
 POLL_SECONDS = 0.01
 
 
@@ -42,6 +43,7 @@ def beat(storage: Storage, pid: int, generation: int, failures: Mapping[str, str
     """Say that the worker ``pid`` is alive and serves ``generation``."""
     storage.ensure_schema("workers", SCHEMA)
     with storage.transaction() as connection:
+        connection.execute("DELETE FROM workers WHERE heartbeat < ?", (time.time() - FORGOTTEN_SECONDS,))
         connection.execute(
             "INSERT INTO workers VALUES (?, ?, ?, ?) ON CONFLICT (pid) DO UPDATE SET"
             " generation = excluded.generation, heartbeat = excluded.heartbeat, failures = excluded.failures",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workbench.online import Answer
     from workbench.storage import Receipt, Storage
 
+SMALL_BYTES = 1 << 16  # longer bodies are decoded on a thread, so that others need not wait
 PARAMETERS = frozenset({"version", "append", "as_of"})
 
 
@@ -86,9 +87,10 @@ class Features:
             call.require("write")
         call.target = self._state.served(view, options.version).view
         token = call.idempotency_key()
-        kind = body_type(call.header(b"content-type"), (JSON_TYPE,))
+        body_type(call.header(b"content-type"), (JSON_TYPE,))
         body = await call.body(self._settings.max_request_bytes)
-        rows, single = json_rows(body) if kind == JSON_TYPE else ([], False)
+        small = len(body) <= SMALL_BYTES
+        rows, single = json_rows(body) if small else await self._state.run(json_rows, body)
         self._check_count(rows)
         with self._state.lease(view, options.version) as served:
             call.version, call.rows = str(served.version), len(rows)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from workbench.catalog import deployments
+from workbench.catalog import deployments, views
 from workbench.catalog.deployments import DeployedView
 from workbench.deployment import workers
 from workbench.errors import WorkbenchError
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from workbench.storage import Storage
 
 POLL_SECONDS = 0.05
-HEARTBEAT_SECONDS = 2.0
+HEARTBEAT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 
 VersionKey = tuple[str, int]
@@ -64,7 +64,7 @@ class ServedView:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What one view answers with: its deployed version, and the one a rollback goes back to while it is loaded."""
+    """What one view answers with: its deployed version, and the one that a rollback goes back to."""
 
     current: ServedView
     previous: ServedView | None
@@ -225,21 +225,31 @@ class ServingState:
         return Snapshot(generation, MappingProxyType(endpoints), MappingProxyType(failures)), loaded
 
     def _endpoint(self, deployed: DeployedView) -> Endpoint:
-        plan = FeaturePlan.from_json(deployed.plan_json)
-        current = self._loaded.get((deployed.view, deployed.version))
-        if current is None or current.plan != plan:
-            current = self._serve(deployed, plan)
-        previous = (
-            self._loaded.get((deployed.view, deployed.previous_version))
-            if deployed.previous_version
-            else None
-        )
-        return Endpoint(current, previous, deployed.deployed_at)
+        current = self._version(deployed.view, deployed.version, deployed.plan_json)
+        return Endpoint(current, self._before(deployed), deployed.deployed_at)
 
-    def _serve(self, deployed: DeployedView, plan: FeaturePlan) -> ServedView:
+    def _before(self, deployed: DeployedView) -> ServedView | None:
+        """Return the version that a rollback goes back to; ``?version=`` may ask for it. It is allowed to be broken."""
+        if deployed.previous_version is None:
+            return None
+        try:
+            plan = views.get(self.storage, deployed.view, deployed.previous_version).plan_json
+            return self._version(deployed.view, deployed.previous_version, plan)
+        except Exception as error:
+            logger.warning(
+                "version %s of %r is not kept: %s", deployed.previous_version, deployed.view, error
+            )
+            return None
+
+    def _version(self, view: str, version: int, plan_json: str) -> ServedView:
+        """Return a version of a view, loaded."""
+        plan = FeaturePlan.from_json(plan_json)
+        loaded = self._loaded.get((view, version))
+        if loaded is not None and loaded.plan == plan:
+            return loaded
         return ServedView(
-            view=deployed.view,
-            version=deployed.version,
+            view=view,
+            version=version,
             plan=plan,
             engine=load_engine(self.storage, plan),
             columns=MappingProxyType(dict(self.storage.table(plan.table).columns)),
