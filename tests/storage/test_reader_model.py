@@ -170,6 +170,6 @@ def test_reads_equal_a_plain_model(tmp_path: Path, key_types: list[str], order: 
     print(f"seed {seed}")
     storage = Storage.open(tmp_path / "project")
     game = Game(storage, random.Random(seed), key_types, order)
-    for _ in range(20):
+    for _ in range(14):
         game.step()
     storage.close()
