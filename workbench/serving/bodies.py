@@ -181,6 +181,11 @@ def _malformed(body: bytes, where: str, error: Exception) -> str:
     except orjson.JSONDecodeError as located:
         if "UTF-8: surrogates" in located.msg:
             return f"the body{where} is not UTF-8"
+        if "infinity" in located.msg:
+            at = f"line {located.lineno} column {located.colno}"
+            return (
+                f"the body{where} has a number that is too large for JSON at {at}; send big integers as text"
+            )
         if name := _non_finite(body, located):
             return f'the body{where} is not JSON: {name} is not a JSON number; send the string "{name}" with its quotes'
         return f"the body{where} is not JSON: {located}"

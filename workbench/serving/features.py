@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -140,8 +141,8 @@ class Features:
 def read_options(query: Mapping[str, str]) -> Options:
     """Read the query parameters; a wrong value is a 422 that names the parameter."""
     version = query.get("version")
-    if version is not None and not (version.isascii() and version.isdigit()):
-        raise invalid_parameter("version", f"version must be a whole number, not {version!r}")
+    if version is not None and not re.fullmatch(r"[0-9]{1,9}", version):
+        raise invalid_parameter("version", f"version must be a whole number, not {version!r:.40}")
     append = query.get("append", "false").lower()
     if append not in ("true", "false", "1", "0"):
         raise invalid_parameter("append", f"append must be true or false, not {query['append']!r}")
