@@ -18,6 +18,12 @@ def session() -> Any:
 
 
 @pytest.fixture
+def in_notebook(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the shell look like one that displays HTML and widgets."""
+    monkeypatch.setattr(session, "kernel", object(), raising=False)
+
+
+@pytest.fixture
 def ip(session: Any) -> Iterator[Any]:
     """A shell with the extension loaded and an empty user namespace."""
     session.run_line_magic("load_ext", "workbench")

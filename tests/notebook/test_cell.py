@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from IPython.utils.capture import capture_output
 
 from tests.notebook.fakes import FakeDeployment, FakeView, report
 from workbench.errors import DefinitionError, Position
@@ -69,12 +70,23 @@ def test_a_preview_that_fails_is_shown_with_the_schema(view: FakeView) -> None:
     assert "BIGINT" in shown
 
 
-def test_the_bundle_reads_without_a_kernel(view: FakeView) -> None:
-    bundle = FeatureCell(view)._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
-    assert "application/vnd.jupyter.widget-view+json" in data
-    assert "BIGINT" in data["text/html"] and "<script" not in data["text/html"]
-    assert "spend" in data["text/plain"]
+def test_outputs_are_stored_html_around_the_buttons(ip: Any, view: FakeView) -> None:
+    with capture_output() as captured:
+        FeatureCell(view).show()
+    summary, buttons, *_ = (output.data for output in captured.outputs)
+    assert "BIGINT" in summary["text/html"] and "<script" not in summary["text/html"]
+    assert "spend" in summary["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in buttons
+
+
+def test_ends_are_written_into_the_stored_output(ip: Any, view: FakeView) -> None:
+    panel = FeatureCell(view)
+    view.outcome = report(different=0)
+    with capture_output() as captured:
+        panel.show()
+        panel.check.click()
+        finish(panel, view)
+    assert any("all equal" in output.data.get("text/html", "") for output in captured.outputs)
 
 
 def test_buttons_are_disabled_while_one_works_and_progress_shows(view: FakeView) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.utils.capture import capture_output
 
 import workbench as wb
 
@@ -47,6 +48,13 @@ def feature(ip: Any, line: str, sql: str = SPEND) -> Any:
     return ip.run_cell_magic("feature", line, sql)
 
 
+def displayed(ip: Any, obj: Any) -> list[dict[str, Any]]:
+    """What the display of an object puts out by itself, output by output."""
+    with capture_output() as captured:
+        ip.display_formatter.format(obj)
+    return [output.data for output in captured.outputs]
+
+
 def test_the_cell_binds_its_name_and_returns_the_view(opened: Any) -> None:
     view = feature(opened, "spend")
     assert view is opened.user_ns["spend"]
@@ -72,23 +80,31 @@ def test_save_cuts_a_version(opened: Any, project: wb.Project) -> None:
     assert project.view("spend").version == 1
 
 
+@pytest.mark.usefixtures("in_notebook")
 def test_the_display_of_a_view_is_the_panel(opened: Any) -> None:
     view = feature(opened, "spend --preview 2")
-    data, _ = opened.display_formatter.format(view)
-    assert "application/vnd.jupyter.widget-view+json" in data
-    assert "preview: 2 rows" in data["text/html"]
+    summary, buttons, *_ = displayed(opened, view)
+    assert "preview: 2 rows" in summary["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in buttons
 
 
+def test_a_terminal_shows_text(opened: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    feature(opened, "spend")
+    opened.run_cell("spend")
+    assert capsys.readouterr().out.strip().endswith("<View spend (draft): 3 features of payments>")
+
+
+@pytest.mark.usefixtures("in_notebook")
 def test_preview_0_shows_the_schema_alone(opened: Any) -> None:
-    data, _ = opened.display_formatter.format(feature(opened, "spend --preview 0"))
-    assert "preview:" not in data["text/html"] and "DOUBLE" in data["text/html"]
+    summary, *_ = displayed(opened, feature(opened, "spend --preview 0"))
+    assert "preview:" not in summary["text/html"] and "DOUBLE" in summary["text/html"]
 
 
+@pytest.mark.usefixtures("in_notebook")
 def test_unload_takes_the_panel_and_the_magics_back(opened: Any) -> None:
     view = feature(opened, "spend")
     opened.run_line_magic("unload_ext", "workbench")
-    data, _ = opened.display_formatter.format(view)
-    assert "application/vnd.jupyter.widget-view+json" not in data
+    assert displayed(opened, view) == []
     assert opened.find_cell_magic("feature") is None
     opened.run_line_magic("load_ext", "workbench")
 

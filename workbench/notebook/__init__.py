@@ -14,13 +14,13 @@ def load(ipython: Any) -> None:
 
     magics = WorkbenchMagics(ipython)
     ipython.register_magics(magics)
-    ipython.display_formatter.mimebundle_formatter.for_type_by_name(*_PANEL.rsplit(".", 1), magics.panel)
+    ipython.display_formatter.ipython_display_formatter.for_type_by_name(*_PANEL.rsplit(".", 1), magics.show)
 
 
 def unload(ipython: Any) -> None:
     """Take back what :func:`load` registered."""
     for kind, name in (("cell", "feature"), ("line", "workbench")):
         ipython.magics_manager.magics[kind].pop(name, None)
-    formatter = ipython.display_formatter.mimebundle_formatter
+    formatter = ipython.display_formatter.ipython_display_formatter
     if _PANEL in formatter:
         formatter.pop(_PANEL)

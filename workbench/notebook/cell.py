@@ -1,13 +1,19 @@
-"""The panel under a ``%%feature`` cell: what the view is, and the buttons that check and deploy it."""
+"""The panel under a ``%%feature`` cell: what the view is, and the buttons that check and deploy it.
+
+It is three outputs. Only the buttons are a widget, which dies with the kernel. What the view is, and what a check or a
+deployment gave, is HTML in the cell's output: it is stored with the notebook and reads without a kernel.
+"""
 
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import ipywidgets as widgets
+from IPython.display import display, update_display
 
 from workbench.errors import NotFound, describe
 from workbench.notebook import html, show, work
@@ -21,7 +27,42 @@ if TYPE_CHECKING:
 Outcome = TypeVar("Outcome")
 
 
-class FeatureCell(widgets.VBox):
+class Output:
+    """HTML in a cell's output that can be changed later, also from a thread.
+
+    Parameters
+    ----------
+    value
+        The HTML.
+    text
+        What a terminal shows in its place.
+    """
+
+    def __init__(self, value: str = "", text: str = "") -> None:
+        self._value, self._text = value, text
+        self._id: str | None = None
+
+    @property
+    def value(self) -> str:
+        """The HTML."""
+        return self._value
+
+    @value.setter
+    def value(self, value: str) -> None:
+        self._value = value
+        if self._id:
+            update_display(self._bundle(), display_id=self._id, raw=True)
+
+    def show(self) -> None:
+        """Put it into the output of the running cell."""
+        self._id = uuid.uuid4().hex
+        display(self._bundle(), display_id=self._id, raw=True)
+
+    def _bundle(self) -> dict[str, str]:
+        return {"text/html": self._value, "text/plain": self._text}
+
+
+class FeatureCell:
     """A feature view with its preview, profile and findings, and buttons to check, deploy, roll back and stop it.
 
     A button's work runs in a thread, so the kernel stays free; all buttons are disabled meanwhile.
@@ -44,29 +85,25 @@ class FeatureCell(widgets.VBox):
         self.working: threading.Thread | None = None
         self._deployment: Deployment | None = None
         self._summary = summarise(view, rows)
-        self.summary = widgets.HTML(self._summary.to_html())
-        self.check = self._button("Check", "Compare requests with the history, value by value", self._check)
-        self.deploy = self._button("Deploy", "Serve this query as an HTTP endpoint", self._deploy, "primary")
-        self.roll_back = self._button("Roll back", "Serve the version before this one again", self._roll_back)
-        self.stop = self._button("Stop", "Take the endpoint away", self._stop, "danger")
+        self.summary = Output(self._summary.to_html(), repr(view))
+        self.report, self.endpoint = Output(), Output()
+        self.check = _button("Check", "Compare requests with the history, value by value", self._check)
+        self.deploy = _button("Deploy", "Serve this query as an HTTP endpoint", self._deploy, "primary")
+        self.roll_back = _button("Roll back", "Serve the version before this one again", self._roll_back)
+        self.stop = _button("Stop", "Take the endpoint away", self._stop, "danger")
         self.progress = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="160px"))
-        self.step = widgets.Label()
-        self.problem, self.report, self.endpoint = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.step, self.problem = widgets.Label(), widgets.HTML()
         self._set_working(False)
         self._show_deployment(_deployment_of(view))
-        controls = [self.check, self.deploy, self.roll_back, self.stop, self.progress, self.step]
-        layout = widgets.Layout(flex_flow="row wrap", align_items="center")
-        super().__init__(
-            [self.summary, widgets.HBox(controls, layout=layout), self.problem, self.report, self.endpoint]
-        )
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The live panel, and beside it HTML that stays readable when the kernel is gone."""
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data["text/html"] = "".join(part.value for part in (self.summary, self.report, self.endpoint))
-        data["text/plain"] = repr(self.view)
-        return bundle
+    def show(self) -> None:
+        """Put the panel into the output of the running cell."""
+        row = widgets.Layout(flex_flow="row wrap", align_items="center")
+        buttons = [self.check, self.deploy, self.roll_back, self.stop, self.progress, self.step]
+        self.summary.show()
+        display(widgets.VBox([widgets.HBox(buttons, layout=row), self.problem]))
+        self.report.show()
+        self.endpoint.show()
 
     # What the buttons do: the work runs in a thread, and what it gives is shown when it ends.
 
@@ -134,12 +171,12 @@ class FeatureCell(widgets.VBox):
         for part in (self.progress, self.step):
             part.layout.display = "" if working else "none"
 
-    @staticmethod
-    def _button(text: str, tooltip: str, clicked: Callable[[], None], style: str = "") -> widgets.Button:
-        button = widgets.Button(description=text, tooltip=tooltip, button_style=style)
-        button.layout.width = "100px"
-        button.on_click(lambda _: clicked())
-        return button
+
+def _button(text: str, tooltip: str, clicked: Callable[[], None], style: str = "") -> widgets.Button:
+    button = widgets.Button(description=text, tooltip=tooltip, button_style=style)
+    button.layout.width = "100px"
+    button.on_click(lambda _: clicked())
+    return button
 
 
 def _deployment_of(view: View) -> Deployment | None:

@@ -43,6 +43,7 @@ STYLE = """<style>
 .wb pre { margin: 4px 0; padding: 6px 10px; border-left: 3px solid var(--wb-line); overflow-x: auto;
   white-space: pre; }
 .wb pre.wb-bad { border-color: var(--wb-bad); }
+.wb a { color: var(--jp-content-link-color, #1976d2); text-decoration: underline; }
 .wb svg { display: block; }
 .wb svg rect { fill: var(--wb-accent); }
 .wb .wb-good { color: var(--wb-good); } .wb b.wb-bad, .wb span.wb-bad { color: var(--wb-bad); }

@@ -130,11 +130,14 @@ class WorkbenchMagics(Magics):
             return self._opened
         return workbench.open(existing_project_path(explicit))
 
-    def panel(self, view: View, include: Any = None, exclude: Any = None) -> Any:
-        """How a view is displayed."""
+    def show(self, view: View) -> None:
+        """How a view is displayed: as a panel, and in a terminal, which has neither HTML nor widgets, as text."""
+        if not hasattr(self.shell, "kernel"):
+            print(repr(view))
+            return
         from workbench.notebook.cell import FeatureCell
 
-        return FeatureCell(view, self._rows_shown.get(view.name, ROWS_SHOWN))._repr_mimebundle_()
+        FeatureCell(view, self._rows_shown.get(view.name, ROWS_SHOWN)).show()
 
     # The commands of %workbench.
 

@@ -14,7 +14,7 @@ from workbench.notebook.profile import ColumnProfile, profile
 if TYPE_CHECKING:
     from workbench.view import View
 
-ROWS_PROFILED = 1_000
+ROWS_PROFILED = 200
 ROWS_SHOWN = 10
 
 
