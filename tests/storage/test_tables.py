@@ -1,4 +1,5 @@
 import datetime as dt
+import sqlite3
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -81,6 +82,27 @@ def test_a_dropped_table_takes_rows_files_and_indexes_along(
     assert stored_rows(storage, "payments") == [(1, START + dt.timedelta(seconds=3), 1.0, "b", 3)]
     assert len(list((storage.path / "lake").iterdir())) == 1
     assert list((storage.path / "segments").iterdir()) == []
+
+
+def test_a_table_loaded_aside_takes_the_place_of_another(storage: Storage, make: Callable[..., None]) -> None:
+    make()
+    storage.append("payments", payments((1, 1, 1.0, "old")))
+    storage.ensure_index(BY_CARD, ["shop"], live=True)
+    aside = storage.new_table("payments_new", COLUMNS, "at")
+
+    def swap(tx: sqlite3.Connection) -> None:
+        with pytest.raises(Conflict):
+            storage.rename_table(tx, "payments_new", "payments")
+        storage.drop_table(tx, "payments")
+        storage.rename_table(tx, "payments_new", "payments")
+
+    reader = storage.reader(BY_CARD)
+    storage.bulk_load(aside, payments((1, 2, 2.0, "new")).to_reader(), tx_extra=swap)
+    assert [table.name for table in storage.tables()] == ["payments"]
+    assert [row[3] for row in stored_rows(storage, "payments")] == ["new"]
+    storage.append("payments", payments((1, 3, 3.0, "newer")))
+    storage.ensure_index(BY_CARD, ["shop"], live=True)
+    assert reader.read((1,), ["shop"]).column("shop").to_pylist() == ["newer", "new"]
 
 
 def test_rows_must_have_a_time(storage: Storage, make: Callable[..., None]) -> None:

@@ -162,6 +162,10 @@ class Storage:
         """Drop a table with its rows and indexes in a transaction; NotFound when there is none."""
         tables.delete_table(tx, name)
 
+    def rename_table(self, tx: sqlite3.Connection, name: str, new_name: str) -> None:
+        """Give a table another name in a transaction, for example to swap in one that was loaded aside."""
+        tables.rename_table(tx, name, new_name)
+
     def table(self, name: str) -> StoredTable:
         """Return a table; NotFound with the closest name when there is none."""
         rows = self.query("SELECT * FROM tables WHERE name = ?", (name,))

@@ -66,9 +66,7 @@ def insert_table(connection: sqlite3.Connection, table: StoredTable) -> StoredTa
     Conflict
         When the name is taken.
     """
-    taken = connection.execute("SELECT 1 FROM tables WHERE name = ?", (table.name,)).fetchone()
-    if taken:
-        raise Conflict(f"a table {table.name!r} exists already", hint="drop it first, or choose another name")
+    _require_free(connection, table.name)
     cursor = connection.execute(
         "INSERT INTO tables (name, columns, time, options) VALUES (?, ?, ?, ?)",
         (table.name, json.dumps(table.columns), table.time, json.dumps(table.options)),
@@ -91,6 +89,20 @@ def delete_table(connection: sqlite3.Connection, name: str) -> None:
     connection.execute("DELETE FROM tables WHERE id = ?", (table.id,))
 
 
+def rename_table(connection: sqlite3.Connection, name: str, new_name: str) -> None:
+    """Give a table another name in this transaction; rows, indexes and tokens stay.
+
+    Raises
+    ------
+    Conflict
+        When the new name is taken.
+    """
+    table = find_table(connection, name)
+    _require_free(connection, new_name)
+    connection.execute("UPDATE tables SET name = ? WHERE id = ?", (new_name, table.id))
+    bump_version(connection)
+
+
 def find_table(connection: sqlite3.Connection, name: str) -> StoredTable:
     """Return a table by name.
 
@@ -104,6 +116,11 @@ def find_table(connection: sqlite3.Connection, name: str) -> StoredTable:
         names = [found["name"] for found in connection.execute("SELECT name FROM tables")]
         raise no_such_table(name, names)
     return table_of_row(row)
+
+
+def _require_free(connection: sqlite3.Connection, name: str) -> None:
+    if connection.execute("SELECT 1 FROM tables WHERE name = ?", (name,)).fetchone():
+        raise Conflict(f"a table {name!r} exists already", hint="drop it first, or choose another name")
 
 
 def no_such_table(name: str, known: list[str]) -> NotFound:
