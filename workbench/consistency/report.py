@@ -61,7 +61,8 @@ class Report:
         if self.complete:
             return f"{text}; every stored row was checked"
         if self.bound is not None:
-            return f"{text}; of the {self.total_rows - self.rows:,} rows not sampled at most {self.bound:.3%} differ (95 %)"
+            rest = self.total_rows - self.rows
+            return f"{text}; of the {rest:,} rows not sampled at most {self.bound:.3%} differ (95 %)"
         return text
 
     def to_dict(self) -> dict[str, Any]:

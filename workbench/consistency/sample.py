@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.plan import expr as e
-from workbench.plan.model import FeaturePlan
+from workbench.plan.model import FeaturePlan, Lookup, Window
 from workbench.plan.render import plan_sql, quote
 from workbench.plan.request_form import order_sql
 from workbench.plan.stages import Stage, stages
@@ -67,8 +67,9 @@ def _hard_rows(plan: FeaturePlan, relation: str) -> list[str]:
 
 
 def _key_columns(plan: FeaturePlan) -> list[tuple[str, ...]]:
-    keys = []
-    for part in (*plan.windows, *plan.lookups):
+    keys: list[tuple[str, ...]] = []
+    parts: tuple[Window | Lookup, ...] = (*plan.windows, *plan.lookups)
+    for part in parts:
         columns = tuple(sorted(set().union(*(e.columns(key.anchor, e.ANCHOR) for key in part.keys))))
         if columns not in keys:
             keys.append(columns)

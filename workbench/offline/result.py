@@ -93,7 +93,8 @@ class Result:
 
     def __repr__(self) -> str:
         state = f"{self._table.num_rows:,} rows" if self._table is not None else "not computed yet"
-        return f"<Result {len(self.columns)} columns, {state}: .to_pandas() .to_polars() .to_pyarrow() .to_parquet(path)>"
+        calls = ".to_pandas() .to_polars() .to_pyarrow() .to_parquet(path)"
+        return f"<Result {len(self.columns)} columns, {state}: {calls}>"
 
     def _repr_html_(self) -> str:
         frame = self.to_pyarrow().slice(0, 50).to_pandas()

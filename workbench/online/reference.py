@@ -58,7 +58,8 @@ class ReferenceDriver:
         self.request = _Holder(self.schema.empty_table())
         self.connection.register("request", self.request)
         self.parts = []
-        for part in (*plan.lookups, *stages(plan)):
+        parts: tuple[Lookup | Stage, ...] = (*plan.lookups, *stages(plan))
+        for part in parts:
             rows = VisibleRows(plan, part, storage)
             holder = _Holder(rows.empty)
             self.connection.register(f"rows_{part.name}", holder)

@@ -98,7 +98,7 @@ class _Analysis:
     ) -> dict[K, ops.Value]:
         """Values over ``relation`` as values over what lies below it."""
         fields = {ops.Field(relation, name): value for name, value in below.items()}
-        fields[relation] = relation.parent  # type: ignore[attr-defined]
+        fields[relation] = relation.parent
         return {key: value.replace(fields) for key, value in values.items()}
 
     # -- the plan
@@ -220,7 +220,8 @@ class _Analysis:
 def anchor_expressions(plan: FeaturePlan) -> list[e.Expr]:
     """Every expression of a plan that may read the anchor row."""
     found: list[e.Expr | None] = [plan.where, *(output.expr for output in plan.outputs)]
-    for part in (*plan.windows, *plan.lookups):
+    parts: tuple[Window | Lookup, ...] = (*plan.windows, *plan.lookups)
+    for part in parts:
         found += [part.source.where, *(key.anchor for key in part.keys)]
     found += [window.order_anchor for window in plan.windows]
     for aggregate in plan.aggregates:

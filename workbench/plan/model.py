@@ -12,7 +12,7 @@ from typing import Literal as OneOf
 import msgspec
 
 from workbench.plan import expr as e
-from workbench.plan.expr import Column, Expr
+from workbench.plan.expr import Expr
 
 FORMAT = 1
 
@@ -154,18 +154,12 @@ class FeaturePlan(msgspec.Struct, frozen=True):
 
     def columns_of(self, part: Window | Lookup) -> set[str]:
         """Names of the source's columns that the plan reads of a window or lookup, its order and time included."""
-        read = {key.row for key in part.keys} | e.columns(part.source.where, e.ROW)
+        values: list[Expr | None] = [part.source.where]
         if isinstance(part, Lookup):
-            for _, value in part.columns:
-                read |= e.columns(value, e.ROW)
+            values += [value for _, value in part.columns]
         else:
             for aggregate in self.aggregates:
                 if aggregate.window == part.name:
-                    for value in (*aggregate.args, aggregate.where):
-                        read |= e.columns(value, e.ROW)
+                    values += [*aggregate.args, aggregate.where]
+        read = {key.row for key in part.keys}.union(*(e.columns(value, e.ROW) for value in values))
         return read | {name for name in (part.order, part.source.time) if name}
-
-
-def anchor_column(plan: FeaturePlan, name: str) -> Column:
-    """Return the anchor's column as an expression."""
-    return Column(e.ANCHOR, name, plan.request_columns[name])

@@ -16,7 +16,7 @@ from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel, SqlglotError
 from sqlglot.parsers.duckdb import DuckDBParser
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from workbench.errors import DefinitionError, Position
 
@@ -273,4 +273,4 @@ def position_of(node: exp.Expr, text: str) -> Position | None:
     return Position(line, column, max(1, end - start + 1))
 
 
-__all__ = ["UNITS", "Bound", "FeatureWindowBody", "LastJoin", "Token", "parse", "position_of"]
+__all__ = ["UNITS", "Bound", "FeatureWindowBody", "LastJoin", "parse", "position_of"]

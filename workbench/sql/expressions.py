@@ -134,7 +134,8 @@ class Expressions:
 
     def bind(self, node: exp.Expr, kind: str, name: str, args: Sequence[ops.Value], cast: str = "") -> Native:
         """Return a typed DuckDB node, or fail at ``node`` with DuckDB's reason."""
-        samples, types = [], []
+        samples: list[e.Expr] = []
+        types: list[str] = []
         for arg in args:
             sample = self._sample(arg)
             if sample is None:
