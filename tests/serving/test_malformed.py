@@ -52,7 +52,7 @@ CASES = [
     Case(
         "number out of range",
         400,
-        ("too large for JSON at line 1 column 25",),
+        ("too large for JSON at line 1 column 26",),
         b'{"card_id": 7, "amount": 1e999}',
     ),
     Case("invalid UTF-8", 400, ("not UTF-8",), b'{"card_id": 7, "amount": 1, "note": "\xff"}'),
