@@ -45,7 +45,7 @@ def connect(
         ("autoload_known_extensions", False),
         ("python_enable_replacements", False),
         ("temp_directory", str(temp_directory) if temp_directory is not None else ""),
-        # It fails ("expression type mismatch") where row_number() = 1 stands over a filtered Arrow scan: the log's tail.
+        # It fails (INTERNAL, "type mismatch") where row_number() = 1 stands over a filtered Arrow scan, the log's tail.
         ("disabled_optimizers", "top_n_window_elimination"),
     ]
     if memory_limit is not None:
