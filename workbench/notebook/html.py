@@ -20,6 +20,7 @@ LONGEST_TOP_VALUE = 24
 LONGEST_TOOLTIP = 500
 NUMBER = ' class="wb-number"'
 
+# .wb.wb outweighs JupyterLab's own rules for tables and code in outputs
 STYLE = """<style>
 .wb { color: var(--jp-ui-font-color1, var(--vscode-foreground, inherit)); font-size: 13px; line-height: 1.45;
   white-space: normal;
@@ -28,30 +29,30 @@ STYLE = """<style>
   --wb-accent: var(--jp-brand-color1, #2196f3); --wb-code: var(--jp-code-font-family, ui-monospace, monospace);
   --wb-good: var(--jp-success-color1, #2e9e5b); --wb-bad: var(--jp-error-color1, #d9534f);
   --wb-warn: var(--jp-warn-color1, #c77700); }
-.wb .wb-head { display: flex; flex-wrap: wrap; gap: 4px 14px; align-items: baseline; margin: 2px 0 6px; }
-.wb .wb-head b { font-size: 15px; }
-.wb .wb-tag { border: 1px solid var(--wb-line); border-radius: 9px; padding: 0 8px; font-size: 12px; }
-.wb .wb-soft { color: var(--wb-soft); }
-.wb .wb-scroll { overflow-x: auto; max-width: 100%; }
-.wb table { border-collapse: collapse; margin: 2px 0 8px; font-size: 12px; width: auto; }
-.wb table th, .wb table td { border: 0; border-bottom: 1px solid var(--wb-line); padding: 3px 10px 3px 0;
+.wb.wb .wb-head { display: flex; flex-wrap: wrap; gap: 4px 14px; align-items: baseline; margin: 2px 0 6px; }
+.wb.wb .wb-head b { font-size: 15px; }
+.wb.wb .wb-tag { border: 1px solid var(--wb-line); border-radius: 9px; padding: 0 8px; font-size: 12px; }
+.wb.wb .wb-soft { color: var(--wb-soft); }
+.wb.wb .wb-scroll { overflow-x: auto; max-width: 100%; }
+.wb.wb table { border-collapse: collapse; margin: 2px 0 8px; font-size: 12px; width: auto; }
+.wb.wb table th, .wb.wb table td { border: 0; border-bottom: 1px solid var(--wb-line); padding: 3px 10px 3px 0;
   text-align: left; vertical-align: middle; white-space: nowrap; max-width: 420px; overflow: hidden;
   text-overflow: ellipsis; background: none; color: inherit; }
-.wb table th { color: var(--wb-soft); font-weight: 600; }
-.wb table .wb-number { text-align: right; font-variant-numeric: tabular-nums; }
-.wb pre, .wb code { font-family: var(--wb-code); font-size: 12px; background: none; color: inherit; }
-.wb pre { margin: 4px 0; padding: 6px 10px; border-left: 3px solid var(--wb-line); overflow-x: auto;
+.wb.wb table th { color: var(--wb-soft); font-weight: 600; }
+.wb.wb table .wb-number { text-align: right; font-variant-numeric: tabular-nums; }
+.wb.wb pre, .wb.wb code { font-family: var(--wb-code); font-size: 12px; background: none; color: inherit; }
+.wb.wb pre { margin: 4px 0; padding: 6px 10px; border-left: 3px solid var(--wb-line); overflow-x: auto;
   white-space: pre; }
-.wb pre.wb-bad { border-color: var(--wb-bad); }
-.wb a { color: var(--jp-content-link-color, #1976d2); text-decoration: underline; }
-.wb svg { display: block; }
-.wb svg rect { fill: var(--wb-accent); }
-.wb .wb-good { color: var(--wb-good); } .wb b.wb-bad, .wb span.wb-bad { color: var(--wb-bad); }
-.wb .wb-verdict-good > p > b { color: var(--wb-good); } .wb .wb-verdict-bad > p > b { color: var(--wb-bad); }
-.wb .wb-verdict-good > p, .wb .wb-verdict-bad > p { margin: 4px 0; }
-.wb .wb-warn { color: var(--wb-warn); }
-.wb ul.wb-list { margin: 2px 0 8px; padding-left: 18px; }
-.wb details > summary { cursor: pointer; color: var(--wb-soft); margin: 2px 0; }
+.wb.wb pre.wb-bad { border-color: var(--wb-bad); }
+.wb.wb a { color: var(--jp-content-link-color, #1976d2); text-decoration: underline; }
+.wb.wb svg { display: block; }
+.wb.wb svg rect { fill: var(--wb-accent); }
+.wb.wb .wb-good { color: var(--wb-good); } .wb.wb b.wb-bad, .wb.wb span.wb-bad { color: var(--wb-bad); }
+.wb.wb .wb-verdict-good > p > b { color: var(--wb-good); } .wb.wb .wb-verdict-bad > p > b { color: var(--wb-bad); }
+.wb.wb .wb-verdict-good > p, .wb.wb .wb-verdict-bad > p { margin: 4px 0; }
+.wb.wb .wb-warn { color: var(--wb-warn); }
+.wb.wb ul.wb-list { margin: 2px 0 8px; padding-left: 18px; }
+.wb.wb details > summary { cursor: pointer; color: var(--wb-soft); margin: 2px 0; }
 </style>"""
 
 
