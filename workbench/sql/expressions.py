@@ -73,6 +73,7 @@ _ARGS: dict[type[exp.Expr], frozenset[str]] = {
     exp.DPipe: frozenset({"safe"}),
     exp.Between: frozenset({"low", "high"}),
     exp.Case: frozenset({"ifs", "default"}),
+    exp.Map: frozenset({"keys", "values"}),
     exp.If: frozenset({"true", "false"}),
     exp.Cast: frozenset({"to", "safe"}),
     exp.TryCast: frozenset({"to", "safe", "requires_string"}),
@@ -413,9 +414,23 @@ class Expressions:
         return self.bind(node, "sql", f"{{0}}[{first}:{last}]", [value, *ends])
 
     def _tomap(self, node: exp.ToMap, scope: Scope) -> ops.Value:
-        keys, values = node.this.args["keys"], node.this.args["values"]
-        lists = [self._array(part, scope) for part in (keys, values)]
-        return self.bind(node, "call", "map", lists)
+        """``MAP {key: value, ...}``, whose bare names are columns."""
+        pairs = node.this.expressions if isinstance(node.this, exp.Struct) else []
+        if not pairs or not all(isinstance(pair, exp.PropertyEQ) for pair in pairs):
+            self.fail(node, "a map is written MAP {key: value, ...}", "or map([keys], [values])")
+        return self._map_of(node, [p.this for p in pairs], [p.expression for p in pairs], scope)
+
+    def _map(self, node: exp.Map, scope: Scope) -> ops.Value:
+        keys, values = node.args.get("keys"), node.args.get("values")
+        if not (isinstance(keys, exp.Array) and isinstance(values, exp.Array)):
+            self.fail(node, "a map is written map([keys], [values])", "or MAP {key: value, ...}")
+        return self._map_of(node, keys.expressions, values.expressions, scope)
+
+    def _map_of(
+        self, node: exp.Expr, keys: list[exp.Expr], values: list[exp.Expr], scope: Scope
+    ) -> ops.Value:
+        sides = [[self.translate(item, scope) for item in items] for items in (keys, values)]
+        return self.bind(node, "call", "map", [self.bind(node, "op", "list", side) for side in sides])
 
     def _abs(self, node: exp.Abs, scope: Scope) -> ops.Value:
         return self.bind(node, "call", "abs", [self.translate(node.this, scope)])
