@@ -101,6 +101,9 @@ def has_window_call(aggregate: Aggregate) -> bool:
 def window_call(aggregate: Aggregate, over: str) -> str:
     """Return ``function(args) [FILTER (...)] OVER (...)``, cast where the plan says so."""
     where = f" FILTER (WHERE {plan_sql(aggregate.where)})" if aggregate.where is not None else ""
+    if aggregate.function == "count_star" and aggregate.where is not None:
+        # not count(*) FILTER (...): DuckDB's window operator walks each frame for it
+        return cast_sql(aggregate, f"count(CASE WHEN {plan_sql(aggregate.where)} THEN 1 END) OVER ({over})")
     if aggregate.function in ORDER_FREE:
         return cast_sql(aggregate, f"{_call(aggregate, '')}{where} OVER ({over})")
     distinct = "DISTINCT " if aggregate.distinct else ""
