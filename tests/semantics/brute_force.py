@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from .query import Aggregate, Call, Column, Expression, Frame, Join, Literal, Now, Query, Window
+from .query import Aggregate, Call, Column, Expression, Frame, Join, Literal, Now, Output, Query, Window
 from .scalars import AGGREGATES, LAZY, NULL_AWARE, STRICT, cast, typed
 
 Row = dict[str, Any]
@@ -80,46 +80,44 @@ class Evaluator:
 
     def features(self, anchor: Anchor) -> dict[str, Any] | None:
         """Return the outputs by name, or None when the anchor is filtered by WHERE."""
-        environment = self._joined(anchor)
-        if not self._passes(environment, anchor):
+        environment = self._joined(anchor, anchor.time)
+        if not self._passes(environment, anchor.time):
             return None
-        run = _Run(
-            environment, anchor.time, lambda name: self._window(self.query.window(name), anchor, environment)
-        )
+        run = _Run(environment, anchor.time, lambda name: self._window(name, anchor, environment))
         return {output.name: run.value(output.expression, environment) for output in self.query.outputs}
 
     # ---- joins
 
-    def _joined(self, anchor: Anchor) -> Environment:
+    def _joined(self, anchor: Anchor, now: datetime | None) -> Environment:
         """The anchor with its LAST JOINs, every one of them as of the anchor's own position."""
-        environment: Environment = {self.query.alias: anchor.values}
-        for join in self.query.joins:
-            environment[join.alias] = self._last_match(join, anchor, environment)
+        query = self.query
+        environment: Environment = {query.alias: _extended(query.alias, anchor.values, query.derived, now)}
+        for join in query.joins:
+            environment[join.alias] = self._last_match(join, anchor, environment, now)
         return environment
 
-    def _last_match(self, join: Join, anchor: Anchor, environment: Environment) -> Row | None:
-        run = _Run(environment, anchor.time)
+    def _last_match(
+        self, join: Join, anchor: Anchor, environment: Environment, now: datetime | None
+    ) -> Row | None:
+        run = _Run(environment, now)
         wanted = [run.value(left, environment) for _, left in join.keys]
         if any(value is None for value in wanted):
             return None
         table = self.tables[join.table]
         matches = []
         for row in table.known(self.cut):
-            inside = {**environment, join.alias: row.values}
-            if (
-                self._visible(join.table, row, anchor)
-                and all(
-                    row.values[right.name] == value
-                    for (right, _), value in zip(join.keys, wanted, strict=True)
-                )
-                and all(run.holds(condition, inside) for condition in _on(join))
-            ):
-                matches.append(row)
+            if not self._visible(join.table, row, anchor):
+                continue
+            values = _extended(join.alias, row.values, join.derived, now)
+            inside = {**environment, join.alias: values}
+            same_keys = [values[right.name] for right, _ in join.keys] == wanted
+            if same_keys and all(run.holds(condition, inside) for condition in _on(join)):
+                matches.append((row.seq, values))
         order = join.order.name if join.order else table.time
         newest = max(
-            matches, key=lambda row: (_nulls_first(row.values[order] if order else 0), row.seq), default=None
+            matches, key=lambda match: (_nulls_first(match[1][order] if order else 0), match[0]), default=None
         )
-        return newest.values if newest else None
+        return newest[1] if newest else None
 
     def _visible(self, table: str, row: Stored, anchor: Anchor) -> bool:
         time_column = self.tables[table].time
@@ -132,64 +130,70 @@ class Evaluator:
         assert anchor.time is not None
         return bool(row.values[time_column] <= anchor.time)
 
-    def _passes(self, environment: Environment, anchor: Anchor) -> bool:
-        run = _Run(environment, anchor.time)
-        return all(run.value(condition, environment) is True for condition in self.query.where)
+    def _passes(self, environment: Environment, now: datetime | None) -> bool:
+        run = _Run(environment, now)
+        return all(run.holds(condition, environment) for condition in self.query.where)
 
     # ---- windows
 
-    def _window(self, window: Window, anchor: Anchor, environment: Environment) -> _Rows:
-        numbered = (
-            self._from_table(window, anchor, environment) if window.source else self._history(window, anchor)
-        )
-        chosen = [row for row in numbered if _in_frame(window.frame, row, _order_of(window, anchor))]
+    def _window(self, name: str, anchor: Anchor, environment: Environment) -> _Rows:
+        window = self.query.window(name)
+        rows = self._from_table if window.source else self._history
+        numbered = rows(window, anchor, environment)
+        now_order = self._order_of(window, anchor, environment)
+        chosen = [row for row in numbered if _in_frame(window.frame, row, now_order)]
         if window.exclude_current_row:
             chosen = [row for row in chosen if row.position != 0]
         if window.maxsize is not None:
             chosen = chosen[: window.maxsize]
         return _Rows(list(reversed(chosen)), {row.position: row for row in numbered})
 
-    def _history(self, window: Window, anchor: Anchor) -> list[Numbered]:
+    def _history(self, window: Window, anchor: Anchor, environment: Environment) -> list[Numbered]:
         """The request row, then the visible rows of the anchor's table with the same keys (NULL is a key) that pass
         WHERE, newest first. Joined columns of a history row are those it had at its own position."""
-        own_environment = self._joined(anchor)
-        now_order = _order_of(window, anchor)
-        keys = _keys(window, own_environment, anchor)
+        now, now_order = anchor.time, self._order_of(window, anchor, environment)
+        keys = _keys(window, environment, now)
         rows = []
         for row in self.own.known(self.cut):
-            at = stored_anchor(self.own, row)
             order = row.values[window.order.name]
             if order is None or now_order is None or not (order, row.seq) < (now_order, anchor.seq):
                 continue
-            inside = self._joined(at)
-            if self._passes(inside, at) and _keys(window, inside, at) == keys:
+            inside = self._joined(stored_anchor(self.own, row), now)
+            if self._passes(inside, now) and _keys(window, inside, now) == keys:
                 rows.append((order, row.seq, inside))
         rows.sort(key=lambda entry: entry[:2], reverse=True)
         numbered = [Numbered(i, order, inside) for i, (order, _, inside) in enumerate(rows, start=1)]
-        return [Numbered(0, now_order, own_environment), *numbered]
+        return [Numbered(0, now_order, environment), *numbered]
 
     def _from_table(self, window: Window, anchor: Anchor, environment: Environment) -> list[Numbered]:
         """Visible rows of another table (or of the anchor's own, as another source) under the anchor's key."""
-        assert window.source
-        keys = _keys(window, environment, anchor)
-        now_order = _order_of(window, anchor)
+        source = window.source
+        assert source
+        now, now_order = anchor.time, self._order_of(window, anchor, environment)
+        keys = _keys(window, environment, now)
         if any(key is None for key in keys) or now_order is None:
             return []
-        own = window.source.table == self.query.table
+        own = source.table == self.query.table
         rows = []
-        for row in self.tables[window.source.table].known(self.cut):
-            order = row.values[window.order.name]
-            inside = {**environment, window.source.alias: row.values}
-            if order is None or [row.values[key.column] for key in window.partition] != keys:
+        for row in self.tables[source.table].known(self.cut):
+            values = _extended(source.alias, row.values, source.derived, now)
+            order = values[window.order.name]
+            inside = {**environment, source.alias: values}
+            if order is None or [values[key.column] for key in window.partition] != keys:
                 continue
             seen = (order, row.seq) < (now_order, anchor.seq) if own else order <= now_order
-            if seen and (
-                window.source.where is None
-                or _Run(environment, anchor.time).holds(window.source.where, inside)
-            ):
+            if seen and (source.where is None or _Run(environment, now).holds(source.where, inside)):
                 rows.append((order, row.seq, inside))
         rows.sort(key=lambda entry: entry[:2], reverse=True)
         return [Numbered(i, order, inside) for i, (order, _, inside) in enumerate(rows, start=1)]
+
+    def _order_of(self, window: Window, anchor: Anchor, environment: Environment) -> Any:
+        """The anchor's own order value: its time, or the integer or date column that is time for this window."""
+        if window.source and window.order.name == self.tables[window.source.table].time:
+            return anchor.time
+        row = environment[self.query.alias]
+        assert row is not None
+        return row[window.order.name]
 
 
 @dataclass(frozen=True)
@@ -200,16 +204,18 @@ class _Rows:
     by_position: dict[int, Numbered]
 
 
-def _order_of(window: Window, anchor: Anchor) -> Any:
-    """The anchor's own order value: its time, or the integer or date column that is time for this window."""
-    if window.source and window.order.type == "TIMESTAMP":
-        return anchor.time
-    return anchor.values[window.order.name]
-
-
-def _keys(window: Window, environment: Environment, anchor: Anchor) -> list[Any]:
-    run = _Run(environment, anchor.time)
+def _keys(window: Window, environment: Environment, now: datetime | None) -> list[Any]:
+    run = _Run(environment, now)
     return [run.value(key.anchor, environment) for key in window.partition]
+
+
+def _extended(alias: str, values: Row, derived: tuple[Output, ...], now: datetime | None) -> Row:
+    """A row with the columns that a subquery computes from it."""
+    if not derived:
+        return values
+    environment: Environment = {alias: values}
+    run = _Run(environment, now)
+    return values | {column.name: run.value(column.expression, environment) for column in derived}
 
 
 def _in_frame(frame: Frame | None, row: Numbered, now: Any) -> bool:

@@ -58,12 +58,13 @@ class _Query(Expressions):
     def draw(self) -> Query:
         joined = [self._join_table() for _ in range(self.rng.choice([0, 0, 1, 1, 2, 3]))]
         sources = [self._window_source() for _ in range(self.rng.choice([0, 1, 1, 2, 2, 3]))]
+        self.where_in = self.rng.choice(["query", "query", "query", "subquery", "cte"])
         self._name_tables(joined, sources)
+        self.derived = () if self.where_in == "query" else self._derived(self._anchor_scope(), "y")
         for number, table in enumerate(joined):
             self._draw_join(number, table)
         self.windows = [self._window(f"w{number}", source) for number, source in enumerate(sources)]
-        where_in = self.rng.choice(["query", "query", "subquery", "cte"])
-        where = (self._where(inside=where_in != "query"),) if self.chance(0.25) else ()
+        where = (self._where(inside=self.where_in != "query"),) if self.chance(0.25) else ()
         outputs = [Output("id", self._anchor_column("id"))]
         for number in range(self.rng.randint(1, 6)):
             outputs.append(Output(f"f{number}", self._output()))
@@ -74,19 +75,33 @@ class _Query(Expressions):
             tuple(self.joins),
             where,
             tuple(self.windows),
-            where_in,
+            self.where_in,
+            self.derived,
         )
 
     def _where(self, inside: bool) -> Expression:
         """Now and then loosened by OR, so that some history is left; ``inside`` a subquery names are plain."""
         over_history = any(window.source is None for window in self.windows)
-        scope = self._row_scope(joins=not (inside or over_history) and self.chance(0.5))
         if inside:
-            scope = self._plain(scope)
+            scope = self._plain(self._anchor_scope())
+        else:
+            scope = self._row_scope(joins=not over_history and self.chance(0.5))
         condition = self.condition(scope, 2)
         if self.chance(0.4):
             return condition
         return Call("or", (condition, self.condition(scope, 0)), "BOOLEAN")
+
+    def _derived(self, scope: Scope, prefix: str) -> tuple[Output, ...]:
+        """Columns that a subquery adds, made of plain columns of its table."""
+        if self.chance(0.5):
+            return ()
+        types = [
+            self.rng.choice(["BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN"]) for _ in range(self.rng.randint(1, 2))
+        ]
+        plain = self._plain(scope)
+        return tuple(
+            Output(f"{prefix}{n}", self.expression(type_, plain, 1)) for n, type_ in enumerate(types)
+        )
 
     # ---- names
 
@@ -116,10 +131,15 @@ class _Query(Expressions):
     def _anchor_column(self, name: str) -> Column:
         return self._column(self.alias, self.data.anchor, name)
 
+    def _anchor_scope(self) -> Scope:
+        return [self._anchor_column(name) for name in self.own.columns if name != "id"]
+
     def _row_scope(self, joins: bool = True) -> Scope:
         """Columns of the anchor and, if wanted, of its joins."""
-        scope = [self._anchor_column(name) for name in self.own.columns if name not in ("id",)]
+        scope = self._anchor_scope()
+        scope += [Column(self.alias, c.name, c.expression.type, self.chance(0.4)) for c in self.derived]
         for join in self.joins if joins else []:
+            scope += [Column(join.alias, c.name, c.expression.type, self.chance(0.4)) for c in join.derived]
             scope += [
                 self._column(join.alias, join.table, name) for name in self.data.tables[join.table].columns
             ]
@@ -159,6 +179,9 @@ class _Query(Expressions):
             keys.append((by_name[name], replace(self._anchor_column(name), qualified=True)))
         if len(keys) > 1 and keys[0][0] == keys[1][0]:
             keys = keys[:1]
+        where = self.condition(self._plain(right), 1) if self.chance(0.15) else None
+        derived = self._derived(right, f"z{number}_") if self.chance(0.2) else ()
+        right += [Column(alias, column.name, column.expression.type) for column in derived]
         conditions = []
         if self.chance(0.4):
             anchor = self._qualified([c for c in left_scope if c.source == self.alias])
@@ -173,9 +196,8 @@ class _Query(Expressions):
             conditions.append(Call(">=", (by_name[time], earliest), "BOOLEAN"))
         orders = [c for c in right if c.name in ("q", "rank", "v", "o", "d", "ts", "at")]
         order = self.rng.choice(orders) if self.chance(0.3) else None
-        where = self.condition(self._plain(right), 1) if self.chance(0.15) else None
-        cte = f"part{number}" if self.chance(0.5) else ""
-        self.joins.append(Join(alias, table, tuple(keys), tuple(conditions), order, where, cte))
+        cte = f"part{number}" if self.chance(0.5 if derived or where is not None else 0.1) else ""
+        self.joins.append(Join(alias, table, tuple(keys), tuple(conditions), order, where, cte, derived))
 
     # ---- windows
 
@@ -205,11 +227,12 @@ class _Query(Expressions):
         )
 
     def _source(self, window: str, table: str) -> Source:
-        if not self.chance(0.3):
+        if not self.chance(0.35):
             return Source(table)
-        source = Source(table, name=f"only_{window}" if self.chance(0.3) else "")
+        source = Source(table, name=f"only_{window}" if self.chance(0.4) else "")
         scope = self._source_scope(source)
-        return replace(source, where=self.condition(self._plain(scope) if source.name else scope, 1))
+        where = self.condition(self._plain(scope) if source.name else scope, 1)
+        return replace(source, where=where, derived=self._derived(scope, "e") if source.name else ())
 
     def _source_key(self, name: str) -> PartitionKey:
         explicit = self.chance(0.3)

@@ -64,6 +64,14 @@ Expression = Column | Literal | Now | Call | Aggregate
 
 
 @dataclass(frozen=True)
+class Output:
+    """``expression AS name``, in the SELECT list or in that of a subquery."""
+
+    name: str
+    expression: Expression
+
+
+@dataclass(frozen=True)
 class Bound:
     """An end of a frame. ``offset`` is a number of rows, of microseconds, or of the integer order column's units."""
 
@@ -106,6 +114,7 @@ class Source:
     table: str
     where: Expression | None = None
     name: str = ""
+    derived: tuple[Output, ...] = ()
 
     @property
     def alias(self) -> str:
@@ -140,12 +149,7 @@ class Join:
     order: Column | None = None
     where: Expression | None = None
     cte: str = ""
-
-
-@dataclass(frozen=True)
-class Output:
-    name: str
-    expression: Expression
+    derived: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,7 @@ class Query:
     where: tuple[Expression, ...] = ()
     windows: tuple[Window, ...] = ()
     where_in: str = "query"  # where its WHERE is written: "query", "subquery" or "cte"
+    derived: tuple[Output, ...] = ()  # columns that this subquery or CTE adds
 
     def window(self, name: str) -> Window:
         return next(window for window in self.windows if window.name == name)
@@ -182,35 +187,36 @@ def render(query: Query) -> str:
 
 
 def _ctes(query: Query) -> list[str]:
-    """Filters that are written before the query, under a name."""
+    """Subqueries that are written before the query, under a name."""
     named = {}
-    if query.where and query.where_in == "cte":
-        named["base"] = f"SELECT * FROM {query.table} WHERE {_conjunction(query.where, query)}"
+    if query.where_in == "cte":
+        named["base"] = _subquery(query.table, query.derived, query.where, query)
     for join in query.joins:
-        if join.cte and join.where is not None:
-            named[join.cte] = _filtered(join.table, join.where, query)
+        if join.cte:
+            named[join.cte] = _subquery(join.table, join.derived, _maybe(join.where), query)
     for window in query.windows:
         if window.source and window.source.name:
-            named[window.source.name] = _filtered(window.source.table, window.source.where, query)
+            source = window.source
+            named[source.name] = _subquery(source.table, source.derived, _maybe(source.where), query)
     texts = [f"{name} AS ({text})" for name, text in named.items()]
     return ["WITH " + ",\n     ".join(texts)] if texts else []
 
 
 def _anchor(query: Query) -> str:
-    if query.where and query.where_in == "cte":
+    if query.where_in == "cte":
         return f"base AS {query.alias}"
-    if query.where and query.where_in == "subquery":
-        return f"(SELECT * FROM {query.table} WHERE {_conjunction(query.where, query)}) AS {query.alias}"
+    if query.where_in == "subquery":
+        return f"({_subquery(query.table, query.derived, query.where, query)}) AS {query.alias}"
     return _aliased(query.table, query.alias)
 
 
 def _join(join: Join, query: Query) -> str:
-    if join.where is None:
-        right = _aliased(join.table, join.alias)
-    elif join.cte:
+    if join.cte:
         right = f"{join.cte} AS {join.alias}"
+    elif join.where is not None or join.derived:
+        right = f"({_subquery(join.table, join.derived, _maybe(join.where), query)}) AS {join.alias}"
     else:
-        right = f"({_filtered(join.table, join.where, query)}) AS {join.alias}"
+        right = _aliased(join.table, join.alias)
     order = f" ORDER BY {expression(join.order, query)}" if join.order else ""
     terms = [
         f"{expression(left, query)} = {expression(right_column, query)}" for right_column, left in join.keys
@@ -219,8 +225,13 @@ def _join(join: Join, query: Query) -> str:
     return f"LAST JOIN {right}{order} ON {' AND '.join(terms)}"
 
 
-def _filtered(table: str, where: Expression | None, query: Query) -> str:
-    return f"SELECT * FROM {table}" + (f" WHERE {expression(where, query)}" if where is not None else "")
+def _subquery(table: str, derived: tuple[Output, ...], where: tuple[Expression, ...], query: Query) -> str:
+    columns = "".join(f", {expression(column.expression, query)} AS {column.name}" for column in derived)
+    return f"SELECT *{columns} FROM {table}" + (f" WHERE {_conjunction(where, query)}" if where else "")
+
+
+def _maybe(condition: Expression | None) -> tuple[Expression, ...]:
+    return () if condition is None else (condition,)
 
 
 def _conjunction(conditions: tuple[Expression, ...], query: Query) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .brute_force import Row, Table
 from .data import Batch, Data
-from .query import Aggregate, Call, Column, Expression, Query, render
+from .query import Aggregate, Call, Column, Expression, Join, Query, Source, render
 
 Fails = Callable[[Data, Query], bool]
 
@@ -53,8 +53,8 @@ def _smaller_queries(query: Query) -> Iterator[Query]:
             yield replace(query, outputs=(query.outputs[0], query.outputs[n]))
     if query.where:
         yield replace(query, where=())
-        if query.where_in != "query":
-            yield replace(query, where_in="query")
+    if query.where_in != "query" and not query.derived:
+        yield replace(query, where_in="query")
     for n, join in enumerate(query.joins):
         without = replace(query, joins=query.joins[:n] + query.joins[n + 1 :])
         if join.alias not in _aliases(without):
@@ -102,6 +102,7 @@ def _parts(node: Expression) -> Iterator[Expression]:
 
 def _nodes(query: Query) -> Iterator[Expression]:
     stack: list[Expression] = [output.expression for output in query.outputs] + list(query.where)
+    stack += [column.expression for part in _with_columns(query) for column in part.derived]
     for join in query.joins:
         stack += [*join.conditions, *(left for _, left in join.keys)]
         if join.where is not None:
@@ -117,6 +118,10 @@ def _nodes(query: Query) -> Iterator[Expression]:
             stack += node.args
         if isinstance(node, Aggregate) and node.where is not None:
             stack.append(node.where)
+
+
+def _with_columns(query: Query) -> list[Query | Join | Source]:
+    return [query, *query.joins, *(window.source for window in query.windows if window.source)]
 
 
 def _aliases(query: Query) -> set[str]:

@@ -216,7 +216,6 @@ list_transform(tags, lambda t: upper(t))
 {'a': n, 'b': s}
 struct_pack(x := n).x
 MAP {'k': n}
-MAP {n: s}
 map(['a', 'b'], [n, i])
 TRUE
 NULL
