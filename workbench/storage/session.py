@@ -44,6 +44,8 @@ def connect(
         ("autoinstall_known_extensions", False),
         ("autoload_known_extensions", False),
         ("python_enable_replacements", False),
+        # in a kernel DuckDB shows a bar of its own for every query of more than two seconds
+        ("enable_progress_bar", False),
         ("temp_directory", str(temp_directory) if temp_directory is not None else ""),
         # It fails (INTERNAL, "type mismatch") where row_number() = 1 stands over a filtered Arrow scan, the log's tail.
         ("disabled_optimizers", "top_n_window_elimination"),
