@@ -150,7 +150,7 @@ class WorkbenchMagics(Magics):
 
         def row(name: str) -> list[Any]:
             table = project.table(name)
-            return [name, table.count(), table.time, len(table.columns)]
+            return [name, table.count(), table.time or "static", len(table.columns)]
 
         return Listing(project.list_tables(), ["table", "rows", "time", "columns"], row)
 
