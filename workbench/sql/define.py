@@ -45,6 +45,10 @@ def define(
         raise DefinitionError(
             f"dialect {dialect!r} is not available in this version", hint=f"dialects: {', '.join(DIALECTS)}"
         )
+    if not isinstance(query, str | ir.Table):
+        raise DefinitionError(
+            f"a feature view is defined by the text of a SELECT or by an Ibis expression, not by {type(query).__name__}"
+        )
     expression = translate(query, tables, functions) if isinstance(query, str) else query
     by_name = {table.name: table for table in tables.values()}
 
@@ -62,18 +66,33 @@ def condition(text: str, table: SourceTable, functions: Functions) -> Expr:
     DefinitionError
         With the position in ``text``, when it cannot be accepted or is not BOOLEAN.
     """
-    # The condition starts on a line of its own, so that positions are right after counting one line less.
-    query = f"SELECT\n{text}\nAS condition FROM {quote(table.name)}"
+    if not text.strip():
+        raise DefinitionError("the condition is empty", hint="write for example amount > 100")
+    # The condition stands on lines of its own, so that positions are right after counting one line less.
+    query = f"SELECT (\n{text}\n) AS condition FROM {quote(table.name)}"
     try:
         plan = define(query, {table.name: table}, functions)
     except DefinitionError as error:
-        position = error.position
-        moved = Position(position.line - 1, position.column, position.length) if position else None
-        raise DefinitionError(error.message, hint=error.hint, position=moved, source=text) from None
+        raise _of_condition(error, text) from None
+    if len(plan.outputs) != 1:
+        raise DefinitionError("a condition is one expression", hint="combine several with AND", source=text)
+    if plan.windows:
+        raise DefinitionError("a condition is about one row: it cannot use a window", source=text)
     (output,) = plan.outputs
-    if output.type != "BOOLEAN" or plan.windows:
+    if output.type != "BOOLEAN":
         raise DefinitionError(f"a condition must be BOOLEAN, this is {output.type}", source=text)
     return output.expr
+
+
+def _of_condition(error: DefinitionError, text: str) -> DefinitionError:
+    position = error.position
+    if position is None:
+        return DefinitionError(error.message, hint=error.hint, source=text)
+    line = position.line - 1
+    if not 1 <= line <= len(text.splitlines()):
+        return DefinitionError("the condition is not one complete expression", source=text)
+    moved = Position(line, position.column, position.length)
+    return DefinitionError(error.message, hint=error.hint, position=moved, source=text)
 
 
 def output_types(

@@ -10,15 +10,17 @@ Additions to DuckDB's grammar::
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.errors import ErrorLevel, SqlglotError
+from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.parsers.duckdb import DuckDBParser
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
-from workbench.errors import DefinitionError, Position
+from workbench.errors import DefinitionError, Position, did_you_mean
 
 #: Microseconds of the units that may follow a number directly, as in ``3d``.
 UNITS = {
@@ -73,6 +75,20 @@ class FeatureParser(DuckDBParser):
     def _parse_unary(self) -> exp.Expr | None:
         return self._placed(super()._parse_unary)
 
+    def _parse_types(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
+        return self._placed(lambda: super(FeatureParser, self)._parse_types(*args, **kwargs))
+
+    def _parse_csv(self, parse_method: Any, sep: TokenType = TokenType.COMMA) -> list[Any]:
+        """A list, in which nothing may be missing; only SELECT's may end with a comma, as in DuckDB."""
+        items = [item] if (item := parse_method()) is not None else []
+        while self._match(sep):
+            item = parse_method()
+            if item is not None:
+                items.append(item)
+            elif not (self._curr and self._curr.token_type == TokenType.FROM):
+                self.raise_error("something is missing after ','")
+        return items
+
     def _placed(self, parse: Any) -> exp.Expr | None:
         """Give a node without a position that of its first token, for messages."""
         token = self._curr
@@ -97,9 +113,12 @@ class FeatureParser(DuckDBParser):
     def _parse_join(
         self, skip_join_token: bool = False, parse_bracket: bool = False, alias_tokens: Any = None
     ) -> exp.Join | None:
-        if not self._is_last_join():
-            return super()._parse_join(skip_join_token, parse_bracket, alias_tokens)
         start = self._curr
+        if not self._is_last_join():
+            join = super()._parse_join(skip_join_token, parse_bracket, alias_tokens)
+            if join is not None and start:
+                join.meta.update(start=start.start, end=start.end)
+            return join
         self._advance(2)
         table = self._parse_table()
         order = self._parse_order()
@@ -229,48 +248,105 @@ def parse(text: str) -> exp.Expr:
     dialect = FeatureDialect()
     try:
         tokens = dialect.tokenize(text)
+        _refuse_statements(tokens, text)
         statements = FeatureParser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
-    except SqlglotError as error:
+    except TokenError as error:
+        raise _unclosed(error, text) from None
+    except ParseError as error:
         raise _syntax_error(error, text) from None
     except RecursionError:
         raise DefinitionError(
             "the query is nested too deeply", hint="split it into named subqueries (WITH)"
         ) from None
-    found = [statement for statement in statements if statement is not None]
-    if not found:
-        raise DefinitionError("the query is empty", hint="write SELECT ... FROM table")
-    if len(found) > 1:
+    return next(statement for statement in statements if statement is not None)
+
+
+def _refuse_statements(tokens: list[Token], text: str) -> None:
+    """Only one SELECT is a feature query: say so before the parser makes something of another statement."""
+    if all(token.token_type == TokenType.SEMICOLON for token in tokens):
         raise DefinitionError(
-            "a feature view is one SELECT statement", hint="remove everything after the first semicolon"
+            "the query is empty", hint="write SELECT ... FROM table", position=Position(1, 1), source=text
         )
-    return found[0]
+    first = tokens[0]
+    if first.token_type not in (TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.L_PAREN):
+        word = first.text.split()[0].upper() if first.text.strip() else text[first.start]
+        raise DefinitionError(
+            f"a feature view is one SELECT; {word} is not allowed here",
+            hint=did_you_mean(word, ["SELECT", "WITH"])
+            or "tables are created and filled through project.create_table and table.append",
+            position=position_at(text, first.start, len(word)),
+            source=text,
+        )
+    for end, after in itertools.pairwise(tokens):
+        if end.token_type == TokenType.SEMICOLON and after.token_type != TokenType.SEMICOLON:
+            raise DefinitionError(
+                "a feature view is one statement",
+                hint="remove everything after the first semicolon",
+                position=position_at(text, after.start, len(after.text)),
+                source=text,
+            )
 
 
-def _syntax_error(error: SqlglotError, text: str) -> DefinitionError:
-    details = getattr(error, "errors", None)
-    if not details:
-        message = str(error).splitlines()[0]
-        return DefinitionError(f"the query cannot be read: {message}", source=text)
-    detail = details[0]
+def _unclosed(error: TokenError, text: str) -> DefinitionError:
+    """The error of a text that the tokenizer cannot read to its end."""
+    comment = text.rfind("/*")
+    if comment > text.rfind("*/"):
+        return DefinitionError(
+            "the comment /* is not closed", position=position_at(text, comment, 2), source=text
+        )
+    found = re.search(r"Missing (\S+) from", str(error.__cause__))
+    quote = found.group(1) if found else "'"
+    place = text.rfind(quote)
+    while place > 0 and not _readable(text[:place]):  # a quote inside the unclosed text
+        place = text.rfind(quote, 0, place)
+    return DefinitionError(
+        f"the quote {quote} is not closed", position=position_at(text, max(place, 0), 1), source=text
+    )
+
+
+def _readable(text: str) -> bool:
+    try:
+        FeatureDialect().tokenize(text)
+    except TokenError:
+        return False
+    return True
+
+
+def _syntax_error(error: ParseError, text: str) -> DefinitionError:
+    detail = error.errors[0] if error.errors else {}
     highlight = detail.get("highlight") or ""
     line, column = detail.get("line") or 1, (detail.get("col") or 1) - max(len(highlight), 1) + 1
     message = (detail.get("description") or "syntax error").rstrip(".")
     if message.startswith("Invalid expression / Unexpected token"):
         message = f"unexpected {highlight!r}" if highlight else "the query ends unexpectedly"
+    elif message.startswith("Expecting "):
+        message = f"expected {message.removeprefix('Expecting ')!r} before {highlight or 'the end'!r}"
     position = Position(line, max(column, 1), max(len(highlight), 1))
     return DefinitionError(message, position=position, source=text)
 
 
-def position_of(node: exp.Expr, text: str) -> Position | None:
-    """Return where ``node`` stands in ``text``: its own place, or that of the leftmost placed node below it."""
+def position_of(node: exp.Expr, text: str, word: str | None = None) -> Position | None:
+    """Return where ``node`` stands in ``text``: its own place, or that of the leftmost placed node below it.
+
+    Clauses carry no place of their own: ``word`` is the keyword to point at instead. It is the nearest one before the
+    node, or inside it when there is none before.
+    """
     spans = [(n.meta["start"], n.meta.get("end", n.meta["start"])) for n in node.walk() if "start" in n.meta]
     if not spans:
-        return position_of(node.parent, text) if node.parent is not None else None
+        return position_of(node.parent, text, word) if node.parent is not None else None
     own = node.meta
     start, end = (own["start"], own.get("end", own["start"])) if "start" in own else min(spans)
-    line = text.count("\n", 0, start) + 1
-    column = start - (text.rfind("\n", 0, start) + 1) + 1
-    return Position(line, column, max(1, end - start + 1))
+    if word is not None:
+        places = [t.start for t in FeatureDialect().tokenize(text) if t.text.upper().startswith(word)]
+        before, after = [p for p in places if p < start], [p for p in places if p >= start]
+        if before or after:
+            return position_at(text, max(before) if before else min(after), len(word))
+    return position_at(text, start, end - start + 1)
+
+
+def position_at(text: str, start: int, length: int) -> Position:
+    """Return the position of ``length`` characters from the offset ``start``."""
+    return Position(text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start), max(1, length))
 
 
 __all__ = ["UNITS", "Bound", "FeatureWindowBody", "LastJoin", "parse", "position_of"]

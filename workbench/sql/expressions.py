@@ -15,6 +15,7 @@ from workbench.plan.render import quote, render, text
 from workbench.sql import dialect
 from workbench.sql.functions import NOW_DATE, NOW_TIMESTAMP, Functions
 from workbench.sql.scope import Relation, Scope
+from workbench.values.types import canonical
 
 _BINARY: dict[type[exp.Expr], str] = {
     exp.Add: "+",
@@ -121,9 +122,11 @@ class Expressions:
 
     # -- errors and types
 
-    def fail(self, node: exp.Expr, message: str, hint: str | None = None) -> NoReturn:
-        """Raise a DefinitionError at ``node``."""
-        position = dialect.position_of(node, self.source)
+    def fail(
+        self, node: exp.Expr, message: str, hint: str | None = None, *, word: str | None = None
+    ) -> NoReturn:
+        """Raise a DefinitionError at ``node``, or at the keyword ``word`` of its clause."""
+        position = dialect.position_of(node, self.source, word)
         raise DefinitionError(message, hint=hint, position=position, source=self.source)
 
     def type_of(self, value: ops.Value) -> str:
@@ -380,7 +383,7 @@ class Expressions:
         try:
             kind = self.functions.type_of(f"CAST(NULL AS {kind})")
         except WorkbenchError as error:
-            self.fail(node, error.message)
+            self.fail(node.args["to"], *_type_problem(kind, error.message))
         return self.bind(node, "op", op, [self.translate(node.this, scope)], kind)
 
     def _trycast(self, node: exp.TryCast, scope: Scope) -> ops.Value:
@@ -472,6 +475,8 @@ class Expressions:
             )
         if folded == "age" and len(node.expressions) == 1:
             self.fail(node, "age(x) counts from the session's midnight", "write age(now(), x)")
+        if folded == "row":
+            self.fail(node, "row(...) has no field names", "write {'a': x, 'b': y}")
         if folded == "struct_pack":
             return self._fields(node, node.expressions, scope)
         if any(isinstance(argument, exp.PropertyEQ) for argument in node.expressions):
@@ -485,31 +490,66 @@ class Expressions:
         args: list[ops.Value] = []
         parts = []
         for argument in node.expressions:
-            if not isinstance(argument, exp.Lambda):
+            if isinstance(argument, exp.Lambda):
+                parts.append(self._lambda_text(argument, scope, args))
+            else:
                 parts.append(f"{{{len(args)}}}")
                 args.append(self.translate(argument, scope))
-                continue
-            names = [name.name for name in argument.expressions]
-            body = argument.this.copy()
-            for column in list(body.find_all(exp.Column)):
-                if column.name in names and not column.table:
-                    continue
-                placeholder = exp.Placeholder(this=f"wb{len(args)}")
-                args.append(self.translate(column, scope))
-                if column is body:
-                    body = placeholder
-                else:
-                    column.replace(placeholder)
-            for function in body.find_all(exp.Anonymous):
-                try:
-                    self.functions.info(function.name)
-                except WorkbenchError as error:
-                    self.fail(node, error.message, error.hint)
-            inner = _braced(body.sql("duckdb"))
-            for index in range(len(args)):
-                inner = inner.replace(f"$wb{index}", f"{{{index}}}")
-            parts.append(f"lambda {', '.join(quote(name) for name in names)}: {inner}")
         return self.bind(node, "sql", f"{node.name.lower()}({', '.join(parts)})", args)
+
+    def _lambda_text(self, node: exp.Lambda, scope: Scope, args: list[ops.Value]) -> str:
+        """A lambda as DuckDB text; what it reads of the row, and now(), is appended to ``args``."""
+
+        def inlined(part: exp.Expr) -> exp.Expr:
+            if not self._read_by_lambda(part, node):
+                return part
+            args.append(self.translate(part, scope))
+            # A mark that no text of a query holds, so that it can be found again in the generated text.
+            return exp.Var(this=f"\0{len(args) - 1}\0")
+
+        body = _braced(node.this.copy().transform(inlined, copy=False).sql("duckdb"))
+        for index in range(len(args)):
+            body = body.replace(f"\0{index}\0", f"{{{index}}}")
+        return f"lambda {', '.join(quote(name.name) for name in node.expressions)}: {body}"
+
+    def _read_by_lambda(self, part: exp.Expr, node: exp.Lambda) -> bool:
+        """Whether a part of a lambda is a value of the row; fails where it cannot stand in a lambda."""
+        if type(part) in _NOW:
+            return True
+        if type(part) in _REFUSED:
+            self.fail(part, *_REFUSED[type(part)])
+        if isinstance(part, exp.Window):
+            self.fail(part, "a window function cannot stand in a lambda", "compute it beside the lambda")
+        if isinstance(part, exp.ToMap):
+            self.fail(part, "MAP {...} is not available in a lambda", "write map([keys], [values])")
+        if isinstance(part, exp.Anonymous):
+            return self._is_now_in_lambda(part)
+        return isinstance(part, exp.Column) and (bool(part.table) or not _is_variable(part, node))
+
+    def _is_now_in_lambda(self, call: exp.Anonymous) -> bool:
+        if call.name.casefold() in NOW_TIMESTAMP | NOW_DATE:
+            return True
+        try:
+            kinds = self.functions.info(call.name).kinds
+        except WorkbenchError as error:
+            self.fail(call, error.message, error.hint)
+        if "aggregate" in kinds and "scalar" not in kinds:
+            self.fail(
+                call,
+                f"{call.name}() is an aggregate and cannot stand in a lambda",
+                "use list_aggregate(x, 'sum')",
+            )
+        return False
+
+
+def _is_variable(column: exp.Column, node: exp.Lambda) -> bool:
+    """Whether a name is a variable of the lambda or of one inside it, in any case."""
+    above: exp.Expr | None = column
+    names = list(node.expressions)
+    while above is not None:
+        names += above.expressions if isinstance(above, exp.Lambda) else []
+        above = above.parent
+    return column.name.casefold() in {name.name.casefold() for name in names}
 
 
 def _shape(kind: str, name: str, args: tuple[e.Expr, ...], cast: str) -> e.Expr:
@@ -539,3 +579,12 @@ def _plural(unit: exp.Expr | None) -> str:
 
 def _braced(sql: str) -> str:
     return sql.replace("{", "{{").replace("}", "}}")
+
+
+def _type_problem(kind: str, message: str) -> tuple[str, str | None]:
+    """What is wrong with a type's name, with a suggestion where one is close."""
+    try:
+        canonical(kind)
+    except WorkbenchError as error:
+        return error.message, error.hint
+    return message, None

@@ -105,16 +105,12 @@ class _Select:
                 query,
                 f"{query.key.upper()} is not available in this version",
                 "define one view for each SELECT",
+                word=query.key.upper(),
             )
         if isinstance(query, exp.Subquery):
             self.x.fail(query, "write the SELECT without parentheses around it")
         if not isinstance(query, exp.Select):
-            words = self.text.split()[0].upper() if self.text.split() else query.key.upper()
-            self.x.fail(
-                query,
-                f"a feature view is one SELECT; {words} is not allowed",
-                "tables are created and filled through project.create_table and table.append",
-            )
+            self.x.fail(query, f"a feature view is one SELECT; {query.key.upper()} is not allowed here")
         self._refuse(query)
         return query
 
@@ -127,6 +123,7 @@ class _Select:
                     place if isinstance(place, exp.Expr) else select,
                     f"{words} is not available in a feature query",
                     hint,
+                    word=words,
                 )
 
     def _root(self, select: exp.Select) -> exp.Expr:
@@ -136,6 +133,7 @@ class _Select:
                 select,
                 "a feature query needs FROM",
                 "the table after FROM is the anchor: one row in, one feature row out",
+                word="SELECT",
             )
         return source.this
 
@@ -237,7 +235,7 @@ class _Select:
         if not isinstance(join, LastJoin):
             words = " ".join(str(part) for part in (join.method, join.side, join.kind) if part) or "plain"
             self.x.fail(
-                join.this,
+                join,
                 f"a {words} JOIN may give several rows for one anchor row",
                 "write LAST JOIN ... ON ...: the newest matching row as of the anchor's time",
             )

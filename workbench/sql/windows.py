@@ -120,9 +120,9 @@ class Windows:
                     "ORDER BY inside an aggregate is not available in this version",
                     "rows are fed in the window's order",
                 )
-            if item.find(exp.Window):
+            if (inner := item.find(exp.Window)) is not None:
                 x.fail(
-                    call,
+                    inner,
                     "a window function inside an aggregate is not available in this version",
                     "compute the inner value as a column of the table",
                 )
@@ -137,7 +137,7 @@ class Windows:
         if len(call.expressions) > 2:
             x.fail(call, "lag(x, n, default) is not available", "write coalesce(lag(x, n) OVER w, default)")
         if not (isinstance(offset, exp.Literal) and offset.this.isdigit()):
-            x.fail(call, "the offset of lag() is a whole number >= 0")
+            x.fail(offset, "the offset of lag() is a constant whole number >= 0")
         position = int(offset.this)
         frame = Frame("rows", position, position)
         lagged = replace(spec, frame=frame, maxsize=None, exclude_current_row=False)
@@ -246,7 +246,8 @@ class Windows:
             ("instance_not_in_window", "INSTANCE_NOT_IN_WINDOW"),
         ):
             if body.args.get(clause):
-                x.fail(body, f"{words} is not available in this version")
+                word = clause.upper() if clause != "exclude_current_time" else "EXCLUDE"
+                x.fail(body, f"{words} is not available in this version", word=word)
 
     def _key(self, item: Node, rows: Relation, scope: Scope, history: bool) -> tuple[str, ops.Value]:
         x = self.expressions
@@ -337,7 +338,9 @@ class Windows:
         if text is None:
             return None
         if not text.isdigit() or int(text) < 1:
-            self.expressions.fail(body, f"MAXSIZE needs a whole number of rows >= 1, not {text}")
+            self.expressions.fail(
+                body, f"MAXSIZE needs a whole number of rows >= 1, not {text}", word="MAXSIZE"
+            )
         return int(text)
 
     def _frame(self, body: FeatureWindowBody, kind: str) -> Frame:
@@ -390,7 +393,7 @@ class Windows:
                 x.fail(
                     bound,
                     "a time distance needs RANGE and a window ordered by a time",
-                    "write a plain number",
+                    "write ROWS_RANGE BETWEEN ... over a time column, or a plain number",
                 )
             return self._interval(bound, value)
         if not (isinstance(value, exp.Literal) and not value.is_string):
