@@ -109,22 +109,26 @@ def table_list(project: ProjectOption = None, as_json: JsonOption = False) -> No
     if as_json:
         say_json(found)
     else:
-        say_table(
-            ["table", "rows", "time", "columns"], [[*list(a.values())[:3], len(a["columns"])] for a in found]
-        )
+        rows = [
+            [about["table"], about["rows"], about["time"] or "static", len(about["columns"])]
+            for about in found
+        ]
+        say_table(["table", "rows", "time", "columns"], rows)
 
 
 @tables.command("show")
 def table_show(name: TableArgument, project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Show a table's columns and its first rows."""
-    table = _project(project).table(name)
+    from workbench.storage.session import quoted
+
+    opened = _project(project)
+    table = opened.table(name)
     if as_json:
         say_json(_about(table))
         return
     say(f"{table.name}: {table.count():,} rows, time {table.time or 'none (static)'}")
     say_table(["column", "type"], table.columns.items())
-    head = table.head(5)
-    say_table(list(head.columns), head.itertuples(index=False))
+    _say_result(opened.sql(f"SELECT * FROM {quoted(table.name)} LIMIT 5"))
 
 
 @tables.command("append")
@@ -246,7 +250,9 @@ def ps(project: ProjectOption = None, as_json: JsonOption = False) -> None:
         say_json(states)
     elif states:
         columns = ["view", "version", "state", "url", "requests", "p50_ms"]
-        say_table(columns, [[state[name] for name in columns] for state in states])
+        say_table(
+            columns, [["" if state[name] is None else state[name] for name in columns] for state in states]
+        )
     else:
         say("nothing is deployed")
 

@@ -48,7 +48,7 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for name in columns:
         table.add_column(Text(name), overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if item is None else _text(item)) for item in row))
+        table.add_row(*(Text("null", style="dim") if item is None else Text(_text(item)) for item in row))
     _console().print(table)
 
 
