@@ -1,6 +1,7 @@
 import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,30 @@ def test_an_open_snapshot_keeps_its_rows_and_files(storage: Storage, make: Calla
     assert len(list((storage.path / "lake").iterdir())) < before
     assert storage.row_count("payments") == 12
     other.close()
+
+
+def test_rows_can_be_narrowed_while_they_are_read(storage: Storage, make: Callable[..., None]) -> None:
+    make()
+    for number in range(3):
+        storage.append(
+            "payments", payments((1, number, 1.0, "a"), (2, number, 2.0, "b"), (None, number, 3.0, "c"))
+        )
+        if number < 2:
+            storage.flush()
+    with storage.snapshot() as snapshot, storage.connect() as connection:
+
+        def found(**wanted: Any) -> list[int]:
+            relation = snapshot.relation(connection, "payments", **wanted)
+            return [
+                seq for (seq,) in connection.execute(f"SELECT __seq FROM {relation} ORDER BY 1").fetchall()
+            ]
+
+        assert found(seqs=[8, 2, 4, 99]) == [2, 4, 8]
+        assert found(seqs=[]) == []
+        assert found(narrowing=" WHERE r.card = 2 AND r.amount > 1") == [2, 5, 8]
+        cards = "(SELECT unnest([2, NULL]) AS c) k"
+        assert found(narrowing=f" SEMI JOIN {cards} ON r.card = k.c", seqs=range(4, 10)) == [5, 8]
+        assert found(narrowing=f" SEMI JOIN {cards} ON r.card IS NOT DISTINCT FROM k.c") == [2, 3, 5, 6, 8, 9]
 
 
 def test_a_closed_snapshot_and_an_unknown_table_say_so(storage: Storage, make: Callable[..., None]) -> None:

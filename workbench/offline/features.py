@@ -55,7 +55,8 @@ class OfflineFeatures:
         """
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
-            return Anchors(snapshot.relation(connection, self.plan.table), True, False, where, tuple(carry))
+            relation = snapshot.relation(connection, self.plan.table)
+            return Anchors(relation, stored=True, where=where, carry=tuple(carry))
 
         return self._result(anchors, tuple(carry), cut)
 
@@ -69,14 +70,19 @@ class OfflineFeatures:
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
             relation = snapshot.relation(connection, self.plan.table)
             seqs = self._sample(connection, relation, rows, where)
-            return Anchors(relation, True, True, _among("a.__seq", seqs))
+            return Anchors(snapshot.relation(connection, self.plan.table, seqs=seqs), stored=True, few=True)
 
         return self._result(anchors, (), None)
 
     def at(self, seqs: Sequence[int], cut: int) -> Result:
         """Return ``__seq``, the request columns (carried) and the features of some stored anchors."""
         carry = ("__seq", *self.plan.request_columns)
-        return self.stored(_among("a.__seq", seqs), carry, cut)
+
+        def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
+            relation = snapshot.relation(connection, self.plan.table, seqs=seqs)
+            return Anchors(relation, stored=True, carry=carry)
+
+        return self._result(anchors, carry, cut)
 
     def spine(self, rows: Any, carry_row: bool = False, cut: int | None = None) -> Result:
         """Return the features of given anchor rows, in their order.
@@ -112,7 +118,7 @@ class OfflineFeatures:
             run = OfflineRun(
                 connection,
                 self.plan,
-                lambda table: snapshot.relation(connection, table),
+                lambda table, narrowing: snapshot.relation(connection, table, narrowing=narrowing),
                 lambda table: snapshot.table(table).columns,
             )
             query = run.run(anchors(connection, snapshot), self.progress)
@@ -170,7 +176,3 @@ class OfflineFeatures:
             f"SELECT __seq FROM (SELECT a.__seq FROM {relation} a{chosen} ORDER BY {newest} LIMIT 1)"
         ).fetchall()
         return [seq for (seq,) in found][: max(rows, 1)]
-
-
-def _among(column: str, seqs: Sequence[int]) -> str:
-    return f"{column} IN ({', '.join(str(seq) for seq in seqs) or 'NULL'})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 
@@ -17,6 +18,7 @@ from workbench.plan.join_form import bulk_lookup, joined_rows
 from workbench.plan.model import FeaturePlan, Lookup
 from workbench.plan.render import plan_sql, quote
 from workbench.plan.request_form import RequestForm
+from workbench.plan.spread_form import spread_rows
 from workbench.plan.stages import Stage, stages
 from workbench.plan.window_form import can_lower, window_form
 
@@ -52,14 +54,15 @@ class OfflineRun:
     plan
         The plan.
     source
-        Returns FROM text, with ``__seq``, of a table by name.
+        Returns FROM text, with ``__seq``, of a table by name; the second argument is text that follows ``FROM … r``
+        over the table's columns and leaves rows out.
     types
         Returns the column types of a table by name.
     """
 
     connection: duckdb.DuckDBPyConnection
     plan: FeaturePlan
-    source: Callable[[str], str]
+    source: Callable[[str, str], str]
     types: Callable[[str], Mapping[str, str]]
 
     def run(self, anchors: Anchors, progress: Progress | None = None) -> str:
@@ -100,17 +103,18 @@ class OfflineRun:
             conditions.append(plan_sql(self.plan.where))
         where = f" WHERE {' AND '.join(f'({c})' for c in conditions)}" if conditions else ""
         self.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE __anchors AS SELECT row_number() OVER (ORDER BY a.{anchors.order}) AS __anchor, "
-            f"a.__seq{', ' if columns else ''}{columns} FROM {anchors.relation} a{where}"
+            "CREATE OR REPLACE TEMP TABLE __anchors AS "
+            f"SELECT row_number() OVER (ORDER BY a.{anchors.order}) AS __anchor, a.__seq"
+            f"{', ' if columns else ''}{columns} FROM {anchors.relation} a{where}"
         )
         return "__anchors"
 
     def _lookup(self, lookup: Lookup, current: str, few: bool, number: int) -> str:
         table = lookup.source.table
-        source, types = self.source(table), dict(self.types(table))
+        source, types = self.source(table, ""), dict(self.types(table))
         sql = None if few else bulk_lookup(self.plan, lookup, source, types, current)
         if sql is None:
-            sql = self._form(current).lookup_sql(lookup, current)
+            sql = self._form(current, few).lookup_sql(lookup, current)
         made = f"__anchors_{number}"
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {sql}")
         return made
@@ -118,15 +122,16 @@ class OfflineRun:
     def _stage(self, stage: Stage, current: str, anchors: Anchors) -> None:
         table = stage.source.table
         if not anchors.few and can_lower(stage, anchors.stored):
-            sql = window_form(stage, self.source(table), dict(self.types(table)), current)
+            sql = window_form(stage, self.source(table, ""), dict(self.types(table)), current)
         else:
-            sql = self._form(current).stage_sql(stage, current)
+            sql = self._form(current, anchors.few).stage_sql(stage, current)
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE __{stage.name} AS {sql}")
 
     def _form(self, current: str) -> RequestForm:
         def rows(part: Stage | Lookup, anchors: str) -> str:
             table = part.source.table
-            return joined_rows(self.plan, part, self.source(table), dict(self.types(table)), anchors)
+            source = partial(self.source, table)
+            return joined_rows(self.plan, part, source, self.types(table), anchors)
 
         return RequestForm(self.plan, rows, current)
 

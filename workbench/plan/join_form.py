@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from workbench.plan import expr as e
 from workbench.plan.model import FeaturePlan, Lookup
 from workbench.plan.render import lookup_name, plan_sql, quote
@@ -10,7 +12,11 @@ from workbench.plan.stages import Stage, lookup_columns
 
 
 def joined_rows(
-    plan: FeaturePlan, part: Stage | Lookup, source: str, types: dict[str, str], anchors: str
+    plan: FeaturePlan,
+    part: Stage | Lookup,
+    source: Callable[[str], str],
+    types: Mapping[str, str],
+    anchors: str,
 ) -> str:
     """Return FROM text of the rows that each anchor sees, in the shape that the request form wants.
 
@@ -21,7 +27,8 @@ def joined_rows(
     part
         A stage or lookup of it.
     source
-        FROM text of the part's table with ``__seq``.
+        Returns FROM text of the part's table with ``__seq``; it may be given text that follows ``FROM … r`` and leaves
+        out rows that no anchor sees.
     types
         Types of the table's columns.
     anchors
@@ -31,12 +38,12 @@ def joined_rows(
     order = order_sql(f"r.{quote(part.order)}", types[part.order]) if part.order else "0"
     null_matches = isinstance(part, Stage) and part.history
     picked = ", ".join(["r.__seq", f"{order} AS __ord", *(f"r.{quote(name)}" for name in columns)])
-    wanted = ""
-    if part.keys and not null_matches:
-        rows = ", ".join(f"r.{quote(key.row)}" for key in part.keys)
-        values = ", ".join(plan_sql(key.anchor) for key in part.keys)
-        wanted = f" WHERE ({rows}) IN (SELECT ({values}) FROM {anchors} a)"
     equal = "IS NOT DISTINCT FROM" if null_matches else "="
+    narrowing = ""
+    if part.keys:
+        wanted = ", ".join(f"{plan_sql(key.anchor)} AS k{i}" for i, key in enumerate(part.keys))
+        same = " AND ".join(f"r.{quote(key.row)} {equal} k.k{i}" for i, key in enumerate(part.keys))
+        narrowing = f" SEMI JOIN (SELECT {wanted} FROM {anchors} a) k ON {same}"
     on = [f"s.{quote(key.row)} {equal} {plan_sql(key.anchor)}" for key in part.keys]
     on += _visible_window(part) if isinstance(part, Stage) else _visible_lookup(plan, part)
     named = "".join(f", s.{quote(name)}" for name in columns)
@@ -44,7 +51,7 @@ def joined_rows(
     return (
         "(SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor "
         f"ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq{age}{named} "
-        f"FROM {anchors} a JOIN (SELECT {picked} FROM {source} r{wanted}) s ON {' AND '.join(on) or 'true'})"
+        f"FROM {anchors} a JOIN (SELECT {picked} FROM {source(narrowing)} r) s ON {' AND '.join(on) or 'true'})"
     )
 
 

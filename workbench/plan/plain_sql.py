@@ -24,7 +24,7 @@ def plain_sql(plan: FeaturePlan, tables: Mapping[str, Mapping[str, str]]) -> str
 
     def rows(part: Stage | Lookup, anchors: str) -> str:
         table = part.source.table
-        return joined_rows(plan, part, _arrivals(table), dict(tables[table]), anchors)
+        return joined_rows(plan, part, lambda _: _arrivals(table), tables[table], anchors)
 
     columns = "".join(f", {quote(name)}" for name in plan.request_columns)
     anchors = f"(SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq{columns} FROM {_arrivals(plan.table)})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -68,7 +69,14 @@ class Snapshot:
         """Return a table as it is in this snapshot; NotFound with the closest name when there is none."""
         return self._entry(name).table
 
-    def relation(self, connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    def relation(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: str,
+        *,
+        narrowing: str = "",
+        seqs: Collection[int] | None = None,
+    ) -> str:
         """Return SQL for FROM that gives every row of a table with ``seq <= cut``: its columns and ``__seq``.
 
         Parameters
@@ -78,6 +86,11 @@ class Snapshot:
             be able to read the project's lake, as those of :meth:`Storage.connect` are.
         table
             The table's name.
+        narrowing
+            SQL that follows ``FROM … r`` over the columns of the rows ``r``, without ``__seq``: a join or condition
+            that leaves rows out. Said here it is applied while files are read.
+        seqs
+            Only rows of these seqs: files and row groups without any of them are not read.
         """
         if self._lease is None:
             raise StorageError("the snapshot is closed", hint="run the query inside its with block")
@@ -85,13 +98,19 @@ class Snapshot:
         columns = ", ".join(
             f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in entry.table.columns.items()
         )
-        branches = [self._files_branch(columns, parts) for parts in self._groups(entry)]
+        branches = []
+        for parts in self._groups(entry):
+            wanted = None if seqs is None else _within(parts, seqs)
+            if wanted is None or wanted:
+                branches.append(self._files_branch(columns, parts, narrowing, wanted))
         tail = self._tail_table(entry)
         if tail is not None:
             name = f"__wb_tail_{next(_numbers)}"
             connection.register(name, tail)
             self._registered.append((connection, name))
-            branches.append(f"SELECT {columns}, {SEQ} FROM {name}")
+            among = "" if seqs is None else f" WHERE {SEQ} IN ({_numbers_of(seqs)})"
+            rows = f"SELECT {columns}, {SEQ} FROM {name}{among}"
+            branches.append(f"SELECT r.* FROM ({rows}) r{narrowing}")
         if not branches:
             nulls = ", ".join(f"NULL::{kind} AS {quoted(name)}" for name, kind in entry.table.columns.items())
             branches.append(f"SELECT {nulls}, NULL::BIGINT AS {SEQ} WHERE false")
@@ -119,12 +138,18 @@ class Snapshot:
                 groups.setdefault((part.base_seq, part.max_seq > self.cut), []).append(part)
         return list(groups.values())
 
-    def _files_branch(self, columns: str, parts: list[Part]) -> str:
+    def _files_branch(self, columns: str, parts: list[Part], narrowing: str, seqs: list[int] | None) -> str:
         base = parts[0].base_seq
         paths = ", ".join(text(str(self._files.root / part.path)) for part in parts)
-        seq = f"{SEQ} + {base} AS {SEQ}" if base else SEQ
-        where = f" WHERE {SEQ} <= {self.cut - base}" if any(part.max_seq > self.cut for part in parts) else ""
-        return f"SELECT {columns}, {seq} FROM read_parquet([{paths}]){where}"
+        conditions = []
+        if any(part.max_seq > self.cut for part in parts):
+            conditions.append(f"{SEQ} <= {self.cut - base}")
+        if seqs is not None:
+            conditions.append(f"{SEQ} IN ({_numbers_of(seq - base for seq in seqs)})")
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        # Arithmetic on seq comes last: below a condition it would keep DuckDB from skipping row groups.
+        seq = f"r.* REPLACE (r.{SEQ} + {base} AS {SEQ})" if base else "r.*"
+        return f"SELECT {seq} FROM (SELECT {columns}, {SEQ} FROM read_parquet([{paths}]){where}) r{narrowing}"
 
     def _tail_table(self, entry: TableEntry) -> pa.Table | None:
         delta = self._state.delta(entry.table.id)
@@ -132,3 +157,11 @@ class Snapshot:
         if rows.num_rows == 0:
             return None
         return rows.append_column(SEQ, int64_array(seqs))
+
+
+def _within(parts: list[Part], seqs: Collection[int]) -> list[int]:
+    return [seq for seq in seqs if any(part.min_seq <= seq <= part.max_seq for part in parts)]
+
+
+def _numbers_of(values: Iterable[int]) -> str:
+    return ", ".join(map(str, values)) or "NULL"
