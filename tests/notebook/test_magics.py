@@ -219,6 +219,15 @@ class TestCommands:
         report = opened.run_line_magic("workbench", "check spend")
         assert report.compared > 0 and report.different == 0
 
+    @pytest.mark.usefixtures("in_notebook")
+    def test_progress_shows_and_vanishes(self, opened: Any) -> None:
+        feature(opened, "spend")
+        with capture_output() as captured:
+            opened.run_line_magic("workbench", "check spend")
+        lines = [output.data["text/html"] for output in captured.outputs]
+        assert any("<progress" in line and "100%" in line for line in lines)
+        assert lines[-1] == ""
+
     def test_deploy_ps_and_stop(self, opened: Any) -> None:
         feature(opened, "spend")
         deployment = opened.run_line_magic("workbench", "deploy spend")

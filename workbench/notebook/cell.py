@@ -1,22 +1,22 @@
 """The panel under a ``%%feature`` cell: what the view is, and the buttons that check and deploy it.
 
-It is three outputs. Only the buttons are a widget, which dies with the kernel. What the view is, and what a check or a
+It is several outputs. Only the buttons are a widget, which dies with the kernel. What the view is, and what a check or a
 deployment gave, is HTML in the cell's output: it is stored with the notebook and reads without a kernel.
 """
 
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import ipywidgets as widgets
-from IPython.display import display, update_display
+from IPython.display import display
 
 from workbench.errors import NotFound, describe
 from workbench.notebook import html, show, work
+from workbench.notebook.output import Output
 from workbench.notebook.summary import ROWS_SHOWN, summarise
 
 if TYPE_CHECKING:
@@ -25,41 +25,6 @@ if TYPE_CHECKING:
     from workbench.view import View
 
 Outcome = TypeVar("Outcome")
-
-
-class Output:
-    """HTML in a cell's output that can be changed later, also from a thread.
-
-    Parameters
-    ----------
-    value
-        The HTML.
-    text
-        What a terminal shows in its place.
-    """
-
-    def __init__(self, value: str = "", text: str = "") -> None:
-        self._value, self._text = value, text
-        self._id: str | None = None
-
-    @property
-    def value(self) -> str:
-        """The HTML."""
-        return self._value
-
-    @value.setter
-    def value(self, value: str) -> None:
-        self._value = value
-        if self._id:
-            update_display(self._bundle(), display_id=self._id, raw=True)
-
-    def show(self) -> None:
-        """Put it into the output of the running cell."""
-        self._id = uuid.uuid4().hex
-        display(self._bundle(), display_id=self._id, raw=True)
-
-    def _bundle(self) -> dict[str, str]:
-        return {"text/html": self._value, "text/plain": self._text}
 
 
 class FeatureCell:

@@ -121,6 +121,12 @@ def histogram(bars: Sequence[int], *, width: int = 120, height: int = 22) -> str
     return f'<svg role="img" aria-label="histogram" width="{width}" height="{height}">{"".join(rects)}</svg>'
 
 
+def progress(step: str, share: float) -> str:
+    """How far a step is, as a bar and in words."""
+    bar = f'<progress max="1" value="{share:.3f}"></progress>'
+    return f'<div>{bar} {escape(step)} <span class="wb-soft">{share:.0%}</span></div>'
+
+
 def message(text: str, kind: str = "bad") -> str:
     """Text of several lines with a caret in it, as it is."""
     return f'<pre class="wb-{kind}">{escape(text)}</pre>'

@@ -7,6 +7,7 @@ import keyword
 import os
 from argparse import Namespace
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,10 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 import workbench
 from workbench.errors import NotFound, WorkbenchError, describe
 from workbench.locate import existing_project_path
+from workbench.notebook.output import progress_line
 from workbench.notebook.show import Listing
 from workbench.notebook.summary import ROWS_SHOWN
+from workbench.notebook.work import Progress
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -132,7 +135,7 @@ class WorkbenchMagics(Magics):
 
     def show(self, view: View) -> None:
         """How a view is displayed: as a panel, and in a terminal, which has neither HTML nor widgets, as text."""
-        if not hasattr(self.shell, "kernel"):
+        if not self._in_notebook():
             print(repr(view))
             return
         from workbench.notebook.cell import FeatureCell
@@ -174,10 +177,14 @@ class WorkbenchMagics(Magics):
                 raise no_view from None
 
     def _check(self, asked: Namespace) -> Any:
-        return self.project(asked.project).view(_need(asked, "a view")).check()
+        view = self.project(asked.project).view(_need(asked, "a view"))
+        with self._progress() as progress:
+            return view.check(progress=progress)
 
     def _deploy(self, asked: Namespace) -> Any:
-        return self.project(asked.project).view(_need(asked, "a view")).deploy()
+        view = self.project(asked.project).view(_need(asked, "a view"))
+        with self._progress() as progress:
+            return view.deploy(progress=progress)
 
     def _ps(self, asked: Namespace) -> Any:
         columns = ["view", "version", "state", "url", "requests", "p50_ms"]
@@ -189,6 +196,12 @@ class WorkbenchMagics(Magics):
 
         project = self.project(asked.project)
         return project.deployment(asked.name).stop() if asked.name else stop_server(project.path)
+
+    def _in_notebook(self) -> bool:
+        return hasattr(self.shell, "kernel")
+
+    def _progress(self) -> AbstractContextManager[Progress | None]:
+        return progress_line() if self._in_notebook() else nullcontext()
 
 
 def _need(asked: Namespace, what: str) -> str:
