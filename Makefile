@@ -37,7 +37,7 @@ lint: $(DEV)
 	$(BIN)/lint-imports --no-logo
 
 bench: $(DEV)
-	$(BIN)/python -m pytest -n 0 -m benchmark -s $(ARGS)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
