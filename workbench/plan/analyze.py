@@ -9,7 +9,7 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import msgspec
 
-from workbench.errors import DefinitionError
+from workbench.errors import DefinitionError, did_you_mean
 from workbench.plan import expr as e
 from workbench.plan.model import Aggregate, Feature, FeaturePlan, Key, Lookup, Source, Window
 from workbench.plan.native import native
@@ -72,11 +72,11 @@ class _Analysis:
                 values = below if values is None else self._inlined(values, node, below)
                 self.filters = list(self._inlined(dict(enumerate(self.filters)), node, below).values())
                 node = node.parent
-            elif isinstance(node, ops.Filter):
+            elif isinstance(node, ops.Filter | ops.DropColumns):
                 parent_fields = {name: ops.Field(node.parent, name) for name in node.schema}
                 values = self._inlined(values, node, parent_fields) if values is not None else parent_fields
                 self.filters = [
-                    *node.predicates,
+                    *(node.predicates if isinstance(node, ops.Filter) else ()),
                     *self._inlined(dict(enumerate(self.filters)), node, parent_fields).values(),
                 ]
                 node = node.parent
@@ -85,12 +85,17 @@ class _Analysis:
                     f"{type(node).__name__} has no online form",
                     hint="a feature view projects and filters one table, with windows and last joins",
                 )
+        if isinstance(node, ops.InMemoryTable):
+            raise DefinitionError(
+                "a DataFrame cannot be the anchor of a view in this version",
+                hint="project.create_table(name, frame, time=...), then ibis.table(schema, name=name)",
+            )
         name = str(node.name)
         table = self.tables.get(name.casefold())
         if table is None:
             raise DefinitionError(f"no table {name!r} in this project")
         self.root = node
-        self.outputs = values if values is not None else {n: ops.Field(node, n) for n in table.columns}
+        self.outputs = values if values is not None else {n: ops.Field(node, n) for n in node.schema}
         return table
 
     def _inlined(
@@ -143,6 +148,8 @@ class _Analysis:
             return self._field(value, rows)
         if isinstance(value, FeatureWindow):
             return self._feature_window(value)
+        if isinstance(value, ops.TimestampNow | ops.DateNow):
+            return self._now(isinstance(value, ops.DateNow))
         if isinstance(value, Native):
             args = tuple(self.expr(arg, rows) for arg in value.args)
             return _native(value, args)
@@ -153,7 +160,20 @@ class _Analysis:
         if rows is not None and relation == rows:
             table = self.tables[str(relation.name).casefold()]
             return e.Column(e.ROW, str(field.name), table.columns[str(field.name)])
+        if field.name not in self.anchor.columns:
+            close = did_you_mean(str(field.name), self.anchor.columns)
+            raise DefinitionError(
+                f"no column {field.name!r} in {self.anchor.name}" + (f"; {close}" if close else ""),
+                hint=f"its columns are {', '.join(self.anchor.columns)}",
+            )
         return e.Column(e.ANCHOR, str(field.name), self.anchor.columns[str(field.name)])
+
+    def _now(self, date: bool) -> e.Expr:
+        """ibis.now() and ibis.today(): the time of the anchor row, on both sides."""
+        if self.anchor.time is None:
+            raise DefinitionError("now() is the anchor row's time, and the anchor table has no time column")
+        time = e.Column(e.ANCHOR, self.anchor.time, "TIMESTAMP")
+        return e.Op("cast", (time,), "DATE") if date else time
 
     def _feature_window(self, value: FeatureWindow) -> e.Expr:
         if isinstance(value.spec, LookupSpec):

@@ -20,6 +20,7 @@ from ibis.common.typing import VarTuple
 
 from workbench.plan.model import Frame
 from workbench.plan.tables import SourceTable
+from workbench.values.types import canonical
 
 
 class Native(ops.Value):
@@ -108,7 +109,7 @@ def ibis_type(duckdb_type: str) -> dt.DataType:
 
 def duckdb_type(dtype: dt.DataType) -> str:
     """Return DuckDB's text for an Ibis type."""
-    return str(DuckDBType.to_string(dtype))
+    return "INTERVAL" if dtype.is_interval() else canonical(str(DuckDBType.to_string(dtype)))
 
 
 def relation(table: SourceTable, role: str) -> ops.UnboundTable:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import ibis.expr.types as ir
 
 from workbench.errors import DefinitionError, Position, WorkbenchError
-from workbench.plan.analyze import analyze
-from workbench.plan.expr import Expr
+from workbench.plan.analyze import analyze, anchor_expressions
+from workbench.plan.expr import Call, Expr, walk
 from workbench.plan.model import FeaturePlan, Lookup
 from workbench.plan.render import quote
 from workbench.plan.request_form import RequestForm
@@ -53,9 +53,22 @@ def define(
     by_name = {table.name: table for table in tables.values()}
 
     def types(plan: FeaturePlan) -> dict[str, str]:
+        if not isinstance(query, str):
+            _check_calls(plan, functions)
         return output_types(plan, by_name, functions)
 
     return analyze(expression, tables, types, dialect)
+
+
+def _check_calls(plan: FeaturePlan, functions: Functions) -> None:
+    """Functions of an Ibis expression are held to the rules that the text is translated by."""
+    for expression in anchor_expressions(plan):
+        for node in walk(expression):
+            if isinstance(node, Call):
+                try:
+                    functions.info(node.name)
+                except WorkbenchError as error:
+                    raise DefinitionError(error.message, hint=error.hint) from None
 
 
 def condition(text: str, table: SourceTable, functions: Functions) -> Expr:
