@@ -20,7 +20,7 @@ import importlib.util
 from dataclasses import dataclass
 from json import loads
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -86,7 +86,9 @@ def read() -> Flights:
     )
 
 
-def load(project: Project, *, if_exists: str = "skip", data: Flights | None = None) -> dict[str, int]:
+def load(
+    project: Project, *, if_exists: Literal["error", "skip", "replace"] = "skip", data: Flights | None = None
+) -> dict[str, int]:
     """Create the demo's tables in a project and return how many rows each has.
 
     Parameters

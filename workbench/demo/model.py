@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 TEST_FROM = pd.Timestamp("2013-10-01")
 CATEGORIES = ["carrier", "origin"]
@@ -30,7 +31,8 @@ class LateModel:
         return float(self._probabilities(pd.DataFrame([features]))[0])
 
     def _probabilities(self, rows: pd.DataFrame) -> Any:
-        return self.classifier.predict_proba(_matrix(rows, self.columns, self.categories))[:, 1]
+        with threadpool_limits(1, user_api="openmp"):
+            return self.classifier.predict_proba(_matrix(rows, self.columns, self.categories))[:, 1]
 
 
 def train(rows: pd.DataFrame, columns: list[str]) -> LateModel:
@@ -47,8 +49,10 @@ def train(rows: pd.DataFrame, columns: list[str]) -> LateModel:
     categories = {name: sorted(rows[name].dropna().unique()) for name in CATEGORIES}
     past = rows["scheduled"] < TEST_FROM
     classifier = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0)
-    classifier.fit(_matrix(rows[past], columns, categories), rows.loc[past, "late"].astype(bool))
-    scores = classifier.predict_proba(_matrix(rows[~past], columns, categories))[:, 1]
+    # One thread: several wait for each other busily, which takes minutes where the cores are shared with others.
+    with threadpool_limits(1, user_api="openmp"):
+        classifier.fit(_matrix(rows[past], columns, categories), rows.loc[past, "late"].astype(bool))
+        scores = classifier.predict_proba(_matrix(rows[~past], columns, categories))[:, 1]
     auc = roc_auc_score(rows.loc[~past, "late"].astype(bool), scores)
     return LateModel(classifier, columns, categories, float(auc))
 

@@ -140,8 +140,9 @@ def _run(path: Path, *, keep: bool, steps: Steps, server: ExitStack) -> dict[str
     with steps("deploy") as step:
         deployment = view.deploy()
         server.callback(deployment.stop)
-        step.tell(deployment.url)
-    steps.say(f"\n{deployment.curl()}\n")
+        url = deployment.url
+        step.tell(url)
+    steps.say(f"\n{deployment.curl(NEXT_FLIGHT)}\n")
     served = _serve(deployment, model, flights.requests(data, REQUESTS_TO_TIME), steps)
     with steps("leave the server running" if keep else "stop the server") as step:
         if keep:
@@ -159,7 +160,7 @@ def _run(path: Path, *, keep: bool, steps: Steps, server: ExitStack) -> dict[str
         "auc_baseline": round(baseline.auc, 4),
         "compared": report.compared,
         "different": report.different,
-        "url": deployment.url,
+        "url": url,
         "tables": tables,
         **served,
     }

@@ -154,10 +154,16 @@ class Deployment:
         else:
             stop_server(self.path)
 
-    def curl(self) -> str:
-        """Return a shell command that asks the endpoint; the key comes from ``$WORKBENCH_API_KEY``."""
+    def curl(self, row: Mapping[str, Any] | None = None) -> str:
+        """Return a shell command that asks the endpoint; the key comes from ``$WORKBENCH_API_KEY``.
+
+        Parameters
+        ----------
+        row
+            The row to ask with, as JSON carries it; values of the right types by default.
+        """
         headers = ["X-API-Key: $WORKBENCH_API_KEY", *self._proxy_headers(), "Content-Type: application/json"]
-        body = json.dumps(self._example())
+        body = json.dumps(row or self._example())
         lines = [
             f"curl -sS '{self._full_url()}'",
             *(f'  -H "{header}"' for header in headers),
