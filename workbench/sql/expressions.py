@@ -155,9 +155,14 @@ class Expressions:
 
     def _sample(self, value: ops.Value) -> e.Expr | None:
         """What stands for a value in front of the binder: a constant for itself, None for a column of its type."""
-        if isinstance(value, Native) and value.kind == "literal":
+        if not isinstance(value, Native):
+            return None
+        if value.kind == "literal":
             return e.Literal(value.name, value.duckdb_type)
-        return None
+        parts = [self._sample(arg) for arg in value.args if isinstance(arg, ops.Value)]
+        if not parts or not all(parts):
+            return None
+        return _shape(value.kind, value.name, tuple(p for p in parts if p), value.duckdb_type)
 
     # -- expressions
 

@@ -10,6 +10,7 @@ from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
 from workbench.errors import WorkbenchError
+from workbench.plan.aggregates import ORDER_FREE
 from workbench.plan.model import Frame
 from workbench.plan.ops import FeatureWindow, RowSource, WindowSpec
 from workbench.sql.dialect import UNITS, Bound, FeatureWindowBody
@@ -161,6 +162,12 @@ class Windows:
             if error.position is not None:
                 raise
             x.fail(call, error.message, error.hint)
+        if distinct and name not in ORDER_FREE:
+            x.fail(
+                call,
+                f"{name}(DISTINCT ...) depends on the order of its values, and DISTINCT leaves none",
+                "write list_sort(list_distinct(list(x) OVER w)), and array_to_string(..., ',') around it for text",
+            )
         if not args and name != "count":
             x.fail(call, f"{name}(*) is not available; only count(*) is")
         if not args:
