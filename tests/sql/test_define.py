@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.sql.conftest import TABLES
@@ -63,6 +65,6 @@ def test_only_known_dialects(functions: Functions) -> None:
 
 
 @pytest.mark.parametrize("query", [None, 3, {"n": 1}])
-def test_what_is_neither_text_nor_ibis_is_refused(functions: Functions, query: object) -> None:
+def test_what_is_neither_text_nor_ibis_is_refused(functions: Functions, query: Any) -> None:
     with pytest.raises(DefinitionError, match="the text of a SELECT or by an Ibis expression"):
-        define(query, TABLES, functions)  # type: ignore[arg-type]
+        define(query, TABLES, functions)

@@ -16,13 +16,15 @@ from workbench.values.coerce import to_table
 PlanOf = Callable[[str], FeaturePlan]
 
 BODIES = [
-    "x / 2", "x // 2", "x ** 2", "x - (n - 1)", "-x", "x & 1", "x::VARCHAR LIKE '1%'", "TRY_CAST(x || 'a' AS INTEGER)",
-    "CASE WHEN x > 2 THEN mcc ELSE 'b' END", "[x, n][1]", "[x, n][x % 2]", "[x, n][1:1]", "EXTRACT(hour FROM ts) + x",
-    "ts + INTERVAL (x) DAY", "x IN (1, 2)", "x NOT BETWEEN 1 AND n", "x IS DISTINCT FROM n", "{'a': x}.a", "'it''s {0}' || x",
-    "x = 1 OR x = 2 AND n > 3", "(x = 1 OR x = 2) AND n > 3", "coalesce(x, n)", "date_trunc('day', ts)", "place.city || x",
-    '"Odd Name" + x', "tx.n + x", "X + 1", "list_transform([x], y -> x + y + n)", "list_sum(list_transform([x], n -> n + 1)) + n",
-    "x + n + id + amount + n + n + n + n + n + n + n + id", "list_contains(tags, 'x')", "mcc[1:2]", "now()", "current_date",
-    "now() - ts", "current_timestamp", "date_diff('hour', today(), ts)",
+    "x / 2", "x // 2", "x ** 2", "x - (n - 1)", "-x", "x & 1", "x::VARCHAR LIKE '1%'",
+    "TRY_CAST(x || 'a' AS INTEGER)", "CASE WHEN x > 2 THEN mcc ELSE 'b' END", "[x, n][1]", "[x, n][x % 2]",
+    "[x, n][1:1]", "EXTRACT(hour FROM ts) + x", "ts + INTERVAL (x) DAY", "x IN (1, 2)",
+    "x NOT BETWEEN 1 AND n", "x IS DISTINCT FROM n", "{'a': x}.a", "'it''s {0}' || x",
+    "x = 1 OR x = 2 AND n > 3", "(x = 1 OR x = 2) AND n > 3", "coalesce(x, n)", "date_trunc('day', ts)",
+    "place.city || x", '"Odd Name" + x', "tx.n + x", "X + 1", "list_transform([x], y -> x + y + n)",
+    "list_sum(list_transform([x], n -> n + 1)) + n", "x + n + id + amount + n + n + n + n + n + n + n + id",
+    "list_contains(tags, 'x')", "mcc[1:2]", "now()", "current_date", "now() - ts", "current_timestamp",
+    "date_diff('hour', today(), ts)",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests import shop
 from workbench.errors import DefinitionError
 from workbench.plan.expr import Column, Op
 from workbench.plan.model import FeaturePlan
@@ -73,8 +74,6 @@ def test_several_outputs_without_an_alias_are_numbered(plan_of: PlanOf) -> None:
 
 
 def test_a_star_is_every_column_in_order(plan_of: PlanOf) -> None:
-    from tests import shop
-
     assert list(plan_of("SELECT * FROM tx").features) == list(shop.TX)
     plan = plan_of("SELECT c.*, tx.n FROM tx LAST JOIN cards c ON tx.card = c.card")
     assert list(plan.features) == [*shop.CARDS, "n"]
