@@ -127,9 +127,11 @@ class OfflineRun:
             sql = self._form(current, anchors.few).stage_sql(stage, current)
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE __{stage.name} AS {sql}")
 
-    def _form(self, current: str) -> RequestForm:
+    def _form(self, current: str, few: bool) -> RequestForm:
         def rows(part: Stage | Lookup, anchors: str) -> str:
             table = part.source.table
+            if isinstance(part, Stage) and not few:
+                return spread_rows(part, self.source(table, ""), dict(self.types(table)), anchors)
             source = partial(self.source, table)
             return joined_rows(self.plan, part, source, self.types(table), anchors)
 

@@ -106,6 +106,8 @@ def window_call(aggregate: Aggregate, over: str) -> str:
         return cast_sql(aggregate, f"count(CASE WHEN {plan_sql(aggregate.where)} THEN 1 END) OVER ({over})")
     if aggregate.function in ORDER_FREE:
         return cast_sql(aggregate, f"{_call(aggregate, '')}{where} OVER ({over})")
+    if aggregate.function in _ELEMENTS and not where:
+        return f"{aggregate.function}_value({plan_sql(aggregate.args[0])}) OVER ({over})"
     distinct = "DISTINCT " if aggregate.distinct else ""
     values = f"list({distinct}{plan_sql(aggregate.args[0])}){where} OVER ({over})"
     if aggregate.function in _LISTS:

@@ -11,6 +11,7 @@ is exact on ties and shares one sort between the windows of a stage. Two shapes:
 from __future__ import annotations
 
 from workbench.plan.aggregates import has_window_call, window_call
+from workbench.plan.expr import Expr
 from workbench.plan.model import Window
 from workbench.plan.render import aggregate_name, plan_sql, quote
 from workbench.plan.request_form import LATEST, order_sql
@@ -62,7 +63,7 @@ def _own(stage: Stage, source: str, types: dict[str, str], anchors: str) -> str:
     )
     where = f" WHERE {plan_sql(stage.source.where)}" if stage.source.where is not None else ""
     partition = f"PARTITION BY {', '.join([*keys, '__alone'])}"
-    counts = _counts(stage, partition, "true")
+    counts = _counts(frame_ages(stage), partition, "true")
     numbered = f"row_number() OVER ({partition} ORDER BY __ord, __seq) AS __q"
     bounds = ", ".join(
         bound
@@ -80,52 +81,17 @@ def _own(stage: Stage, source: str, types: dict[str, str], anchors: str) -> str:
 
 
 def _merged(stage: Stage, source: str, types: dict[str, str], anchors: str) -> str:
-    keys = [f"__k{i}" for i in range(len(stage.keys))]
-    names = [quote(name) for name in stage.columns]
-    row_keys = [f"r.{quote(key.row)} AS {name}" for key, name in zip(stage.keys, keys, strict=True)]
-    anchor_keys = [
-        f"CAST({plan_sql(key.anchor)} AS {types[key.row]}) AS {name}"
-        for key, name in zip(stage.keys, keys, strict=True)
-    ]
-    row_order = order_sql(f"r.{quote(stage.order)}", types[stage.order])
-    anchor_order = order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
-    # Among equal orders an anchor stands behind the rows that it sees: all of another table, earlier seqs of its own.
-    tie = f"coalesce(a.__seq * 2, {LATEST})" if stage.source.own else str(LATEST)
-    conditions = [
-        f"r.{quote(stage.order)} IS NOT NULL",
-        *(f"r.{quote(k.row)} IS NOT NULL" for k in stage.keys),
-    ]
-    if stage.source.where is not None:
-        conditions.append(plan_sql(stage.source.where))
-    if stage.keys:
-        wanted = ", ".join(f"r.{quote(key.row)}" for key in stage.keys)
-        conditions.append(f"({wanted}) IN (SELECT ({', '.join(keys)}) FROM x)")
-    anchor_columns = ", ".join(["a.__anchor", f"{anchor_order} AS __ord", f"{tie} AS __tie", *anchor_keys])
-    row_columns = ", ".join(
-        [
-            "NULL AS __anchor",
-            f"{row_order} AS __ord",
-            "r.__seq * 2 + 1 AS __tie",
-            *row_keys,
-            *(f"r.{n}" for n in names),
-        ]
-    )
-    padded = ", ".join(["*", *(f"NULL AS {name}" for name in names)])
+    keys = key_names(stage)
     partition = f"PARTITION BY {', '.join(keys)} " if keys else ""
-    counts = _counts(stage, partition, "__anchor IS NULL")
-    visible = (
-        f"{_count('__anchor IS NULL')} OVER ({partition}ORDER BY __ord NULLS FIRST, __tie "
-        "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS __visible"
-    )
     behind = f"{partition}ORDER BY __anchor NULLS FIRST, __ord, __tie"
     bounds = ", ".join(
         bound for window in stage.windows for bound in _bounds(window, visible="__visible", exclude=False)
     )
     return (
-        f"WITH x AS MATERIALIZED (SELECT {anchor_columns} FROM {anchors} a), "
-        f"u AS (SELECT {row_columns} FROM {source} r WHERE {' AND '.join(conditions)} "
-        f"UNION ALL SELECT {padded} FROM x), "
-        f"n AS (SELECT *, {visible}{counts} FROM u), "
+        f"WITH x AS MATERIALIZED ({anchor_places(stage, types, anchors)}), "
+        f"s AS ({source_rows(stage, source, types, stage.source.where)}), "
+        f"n AS (SELECT *, {visible_counts(stage)} FROM (SELECT * EXCLUDE (__seq), __seq * 2 + 1 AS __tie FROM s "
+        "UNION ALL BY NAME SELECT * FROM x)), "
         f"q AS (SELECT *, row_number() OVER ({behind}) AS __q FROM n), "
         f"b AS (SELECT *, {bounds} FROM q), "
         f"v AS (SELECT __anchor, {_values(stage, behind)} FROM b r) "
@@ -133,11 +99,63 @@ def _merged(stage: Stage, source: str, types: dict[str, str], anchors: str) -> s
     )
 
 
+# -- anchors merged into the order of the rows they see
+
+
+def key_names(stage: Stage) -> list[str]:
+    """Return the names under which the keys of rows and anchors meet."""
+    return [f"__k{i}" for i in range(len(stage.keys))]
+
+
+def anchor_places(stage: Stage, types: dict[str, str], anchors: str) -> str:
+    """Return the query of the anchors' places among the rows: ``__anchor``, ``__ord``, ``__tie`` and their keys.
+
+    Among equal orders an anchor stands behind the rows that it sees: all of another table, earlier seqs of its own.
+    """
+    order = order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
+    tie = f"coalesce(a.__seq * 2, {LATEST})" if stage.source.own else str(LATEST)
+    keys = "".join(
+        f", CAST({plan_sql(key.anchor)} AS {types[key.row]}) AS {name}"
+        for key, name in zip(stage.keys, key_names(stage), strict=True)
+    )
+    return f"SELECT a.__anchor, {order} AS __ord, {tie} AS __tie{keys} FROM {anchors} a"
+
+
+def source_rows(stage: Stage, source: str, types: dict[str, str], where: Expr | None) -> str:
+    """Return the query of the rows that any anchor of ``x`` may see: ``__seq``, ``__ord``, keys and columns."""
+    conditions = [f"r.{quote(stage.order)} IS NOT NULL"]
+    if stage.keys and not stage.history:
+        # NULL keys match nothing in other tables; in the anchor's history they are a group.
+        wanted = ", ".join(f"r.{quote(key.row)}" for key in stage.keys)
+        conditions += [f"r.{quote(key.row)} IS NOT NULL" for key in stage.keys]
+        conditions.append(f"({wanted}) IN (SELECT ({', '.join(key_names(stage))}) FROM x)")
+    if where is not None:
+        conditions.append(plan_sql(where))
+    columns = [
+        "r.__seq",
+        f"{order_sql(f'r.{quote(stage.order)}', types[stage.order])} AS __ord",
+        *(f"r.{quote(key.row)} AS {name}" for key, name in zip(stage.keys, key_names(stage), strict=True)),
+        *(f"r.{quote(name)}" for name in stage.columns),
+    ]
+    return f"SELECT {', '.join(columns)} FROM {source} r WHERE {' AND '.join(conditions)}"
+
+
+def visible_counts(stage: Stage, ages: set[int] | None = None) -> str:
+    """Return columns over rows and anchors merged: ``__visible`` (how many rows are before one), ``__older_<age>``."""
+    keys = key_names(stage)
+    partition = f"PARTITION BY {', '.join(keys)} " if keys else ""
+    return (
+        f"{_count('__anchor IS NULL')} OVER ({partition}ORDER BY __ord NULLS FIRST, __tie "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS __visible"
+        + _counts(frame_ages(stage) if ages is None else ages, partition, "__anchor IS NULL")
+    )
+
+
 # -- frames as positions: rows of a partition are numbered 1.. in (order, seq)
 
 
-def _counts(stage: Stage, partition: str, is_row: str) -> str:
-    """Columns ``__older_<age>``: how many rows of the partition are at least that old, as seen from a row."""
+def frame_ages(stage: Stage) -> set[int]:
+    """Return the ages at which the frames of a stage begin and end."""
     ages = set()
     for window in stage.windows:
         if window.frame.unit == "range":
@@ -145,6 +163,11 @@ def _counts(stage: Stage, partition: str, is_row: str) -> str:
                 ages.add(window.frame.start + 1)
             if window.frame.end > 0:
                 ages.add(window.frame.end)
+    return ages
+
+
+def _counts(ages: set[int], partition: str, is_row: str) -> str:
+    """Columns ``__older_<age>``: how many rows of the partition are at least that old, as seen from a row."""
     return "".join(
         f", CASE WHEN __ord IS NULL THEN 0 ELSE {_count(is_row)} OVER ({partition} "
         f"ORDER BY __ord NULLS FIRST RANGE BETWEEN UNBOUNDED PRECEDING AND {age} PRECEDING) END AS __older_{age}"
