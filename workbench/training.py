@@ -73,7 +73,7 @@ def _columns(
             if name in columns and not _repeats(view.plan, name):
                 raise Conflict(
                     f"both {owners[name]} and view {view.name!r} have a column {name!r}",
-                    hint=f"rename it in the view with AS, or leave it out of the spine: exclude=[{name!r}] is too late",
+                    hint="rename it in one of them (AS in the view), or take it out of the spine",
                 )
             columns.setdefault(name, kind)
             owners.setdefault(name, f"view {view.name!r}")

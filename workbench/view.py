@@ -11,7 +11,7 @@ from workbench.catalog.lineage import FeatureLineage
 from workbench.catalog.views import ViewVersion
 from workbench.consistency import Check, Report
 from workbench.deployment import Deployment, ensure_server, wait_for_generation
-from workbench.errors import DefinitionError, RowError
+from workbench.errors import DefinitionError, RowError, WorkbenchError
 from workbench.offline import OfflineFeatures, Progress, Result
 from workbench.offline.data_lint import lint_data, lint_spine
 from workbench.online import Engine, index_needs
@@ -193,10 +193,15 @@ class View:
         record = self._cut()
         self._ensure_indexes(live=True, progress=progress)
         report("starting the server", 0.7)
+        served = {deployed.view: deployed.version for deployed in deployments.current(storage)}
         deployments.deploy(storage, record.view, record.version)
-        ensure_server(self.project.path)
-        report("waiting for the server", 0.9)
-        wait_for_generation(self.project.path, deployments.generation(storage), view=record.view)
+        try:
+            ensure_server(self.project.path)
+            report("waiting for the server", 0.9)
+            wait_for_generation(self.project.path, deployments.generation(storage), view=record.view)
+        except WorkbenchError:
+            self._undeploy(record, served.get(record.view))
+            raise
         report("done", 1.0)
         return Deployment(self.project.path, record.view, record.version)
 
@@ -211,6 +216,13 @@ class View:
             self.project.storage, record.view, record.sql, record.dialect, record.plan_json, record.plan_hash
         )
         return views.cut_version(self.project.storage, record.view)
+
+    def _undeploy(self, record: ViewVersion, served: int | None) -> None:
+        """Take back a deployment that no server could take up, so that a restart serves what was served before."""
+        if served is None:
+            deployments.stop(self.project.storage, record.view)
+        elif served != record.version:
+            deployments.rollback(self.project.storage, record.view)
 
     def _engine(self) -> Engine:
         self._ensure_indexes(live=False)
