@@ -75,8 +75,8 @@ class WorkbenchError(Exception):
         if not 1 <= self.position.line <= len(lines):
             return []
         gutter = f"{self.position.line:>5} | "
-        caret = " " * (len(gutter) - 2 + self.position.column - 1)
-        return [gutter + lines[self.position.line - 1], caret + "  " + "^" * max(1, self.position.length)]
+        indent = " " * (len(gutter) + self.position.column - 1)
+        return [gutter + lines[self.position.line - 1], indent + "^" * max(1, self.position.length)]
 
     def _render_traceback_(self) -> list[str]:
         """What IPython prints instead of a traceback."""

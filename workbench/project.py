@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,6 +55,7 @@ class Project:
         self.storage = Storage.open(path)
         self._engines: dict[str, Engine] = {}
         self._functions: Functions | None = None
+        self._functions_pid = 0
         self._lock = threading.RLock()
 
     @property
@@ -258,8 +260,9 @@ class Project:
         from workbench.storage.session import connect
 
         with self._lock:
-            if self._functions is None:
-                self._functions = Functions(connect(threads=1))
+            if self._functions is None or self._functions_pid != os.getpid():
+                # A DuckDB session does not survive a fork.
+                self._functions, self._functions_pid = Functions(connect(threads=1)), os.getpid()
             return self._functions
 
     def source_tables(self) -> dict[str, SourceTable]:
