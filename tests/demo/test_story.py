@@ -47,6 +47,13 @@ def test_a_step_tells_what_it_found_and_how_long_it_took() -> None:
     assert out.getvalue().endswith("0.0 s  found it\n")
 
 
+def test_a_step_that_fails_ends_its_line() -> None:
+    out = io.StringIO()
+    with pytest.raises(ValueError, match="no"), Steps(2, out)("look"):
+        raise ValueError("no")
+    assert out.getvalue().endswith(" failed\n")
+
+
 def test_a_model_learns_from_the_past_and_is_measured_on_what_came_later() -> None:
     from workbench.demo.model import train
 

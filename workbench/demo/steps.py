@@ -30,7 +30,11 @@ class Steps:
         self._number += 1
         print(f"{self._number:>2}/{self._total}  {title:<30}", end="", file=self._out, flush=True)
         begun, step = time.perf_counter(), Step()
-        yield step
+        try:
+            yield step
+        except BaseException:
+            print(" failed", file=self._out, flush=True)
+            raise
         print(f" {time.perf_counter() - begun:6.1f} s  {step.detail}", file=self._out, flush=True)
 
     def say(self, text: str) -> None:
