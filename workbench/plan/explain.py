@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.plan.model import FeaturePlan, Frame, Lookup, Window
+from workbench.plan.model import Aggregate, FeaturePlan, Frame, Lookup, Window
 from workbench.plan.render import plan_sql
 from workbench.plan.stages import stages
 
@@ -54,10 +54,16 @@ def _window(plan: FeaturePlan, window: Window) -> list[str]:
         lines.append("  without the request row")
     if source.where is not None:
         lines.append(f"  only rows with {plan_sql(source.where)}")
-    names = [a for a in plan.aggregates if a.window == window.name]
-    calls = ", ".join(f"{a.function}({', '.join(plan_sql(arg) for arg in a.args)})" for a in names)
-    lines.append(f"  computes {calls}")
+    calls = [_call(aggregate) for aggregate in plan.aggregates if aggregate.window == window.name]
+    lines.append(f"  computes {', '.join(calls)}")
     return lines
+
+
+def _call(aggregate: Aggregate) -> str:
+    args = ", ".join(plan_sql(arg) for arg in aggregate.args)
+    distinct = "DISTINCT " if aggregate.distinct else ""
+    call = "count(*)" if aggregate.function == "count_star" else f"{aggregate.function}({distinct}{args})"
+    return call if aggregate.where is None else f"{call} where {plan_sql(aggregate.where)}"
 
 
 def frame_words(frame: Frame, order: str) -> str:

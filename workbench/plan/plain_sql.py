@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from workbench.errors import DefinitionError
 from workbench.plan.join_form import joined_rows
 from workbench.plan.model import FeaturePlan, Lookup
 from workbench.plan.render import quote
@@ -20,7 +21,18 @@ def plain_sql(plan: FeaturePlan, tables: Mapping[str, Mapping[str, str]]) -> str
         The plan.
     tables
         Column types of each table that the plan reads.
+
+    Raises
+    ------
+    DefinitionError
+        An anchor without time sees what arrived before it, which plain tables cannot say of each other.
     """
+    if plan.time is None and len(plan.tables()) > 1:
+        raise DefinitionError(
+            f"the anchor {plan.table} has no time column: its rows see what arrived before them in other tables, "
+            "and plain tables do not record that",
+            hint="use view.offline(), or create the table with time=",
+        )
 
     def rows(part: Stage | Lookup, anchors: str) -> str:
         table = part.source.table

@@ -1,0 +1,4 @@
+SELECT id, count(*) OVER w AS cnt_3h, sum(amount) OVER w AS total, avg(n) OVER recent AS avg_5
+FROM tx
+WINDOW w AS (PARTITION BY card ORDER BY ts ROWS_RANGE BETWEEN 3h PRECEDING AND CURRENT ROW),
+       recent AS (PARTITION BY card ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW)

@@ -1,0 +1,2 @@
+SELECT cards.card, limit_, device
+FROM cards LAST JOIN logins ON cards.card = logins.card
