@@ -14,7 +14,8 @@ from workbench.plan.aggregates import ORDER_FREE
 from workbench.plan.model import Frame
 from workbench.plan.ops import FeatureWindow, RowSource, WindowSpec
 from workbench.sql.dialect import UNITS, Bound, FeatureWindowBody
-from workbench.sql.expressions import Expressions, interval_sql
+from workbench.sql.expressions import Expressions
+from workbench.sql.nodes import interval_sql
 from workbench.sql.scope import Relation, Scope
 
 INTEGERS = frozenset(
