@@ -39,6 +39,10 @@ class FakeDeployment:
     url: str = "http://127.0.0.1:8123/v1/features/spend"
     stopped: bool = False
 
+    @property
+    def previous_version(self) -> int | None:
+        return self.version - 1 or None
+
     def curl(self) -> str:
         return f'curl -H "X-API-Key: $WORKBENCH_API_KEY" {self.url} -d \'{{"card": 1}}\''
 

@@ -141,6 +141,7 @@ def test_deploy_shows_how_to_call_and_then_rolls_back_and_stops(view: FakeView) 
     panel.roll_back.click()
     finish(panel, view)
     assert "version 1" in panel.endpoint.value
+    assert panel.roll_back.layout.display == "none"  # nothing before it
     panel.stop.click()
     finish(panel, view)
     assert panel.endpoint.value == ""

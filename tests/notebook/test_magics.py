@@ -233,6 +233,9 @@ class TestCommands:
         deployment = opened.run_line_magic("workbench", "deploy spend")
         try:
             assert deployment.request({"card": 1, "amount": 1.0})["total"] == 9.0
+            assert deployment.previous_version is None
+            feature(opened, "spend", SPEND.replace("AS total", "AS spent"))
+            assert opened.run_line_magic("workbench", "deploy spend").previous_version == 1
             assert [live.view for live in opened.run_line_magic("workbench", "ps")] == ["spend"]
             opened.run_line_magic("workbench", "stop spend")
             assert list(opened.run_line_magic("workbench", "ps")) == []

@@ -9,12 +9,15 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.deployment.client import KEY_FILE, Client
 from workbench.deployment.process import find_server, stop_server
 from workbench.deployment.workers import opened, wait_for_generation
 from workbench.errors import NotFound, RowError, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.catalog.deployments import DeployedView
 
 HUB_PREFIX = "JUPYTERHUB_SERVICE_PREFIX"
 HUB_URL = "JUPYTERHUB_PUBLIC_URL"
@@ -44,7 +47,12 @@ class Deployment:
         self.view = view
         self._client = Client(self.path)
         self._described: dict[str, Any] = {}
-        self.version: int = version if version is not None else self._deployed()
+        self.version: int = version if version is not None else self._deployed().version
+
+    @property
+    def previous_version(self) -> int | None:
+        """The version that :meth:`rollback` goes back to; None when there is none."""
+        return self._deployed().previous_version
 
     @property
     def url(self) -> str:
@@ -139,7 +147,7 @@ class Deployment:
             generation = deployments.generation(storage)
         wait_for_generation(self.path, generation, view=self.view)
         self._described = {}
-        self.version = self._deployed()
+        self.version = self._deployed().version
         return self
 
     def stop(self) -> None:
@@ -214,13 +222,13 @@ class Deployment:
             snippet = f"<details><summary>curl</summary><pre>{html.escape(self.curl())}</pre></details>"
         return f"<table>{rows}</table>{snippet}"
 
-    def _deployed(self) -> int:
+    def _deployed(self) -> DeployedView:
         from workbench.catalog import deployments
 
         with opened(self.path) as storage:
             for deployed in deployments.current(storage):
                 if deployed.view.casefold() == self.view.casefold():
-                    return deployed.version
+                    return deployed
         raise NotFound(f"view {self.view!r} is not deployed", hint="deploy it with view.deploy()")
 
     def _describe(self) -> None:

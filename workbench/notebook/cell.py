@@ -1,7 +1,7 @@
 """The panel under a ``%%feature`` cell: what the view is, and the buttons that check and deploy it.
 
-It is several outputs. Only the buttons are a widget, which dies with the kernel. What the view is, and what a check or a
-deployment gave, is HTML in the cell's output: it is stored with the notebook and reads without a kernel.
+Only the buttons are a widget, which dies with the kernel. What the view is, and what a check or a deployment gave, are
+outputs of HTML beside it: they are stored with the notebook and read without a kernel.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ class FeatureCell:
     def _show_deployment(self, deployment: Deployment | None) -> None:
         self._deployment = deployment
         self.endpoint.value = show.deployment(deployment) if deployment else ""
-        for button in (self.roll_back, self.stop):
-            button.layout.display = "" if deployment else "none"
+        self.stop.layout.display = "" if deployment else "none"
+        self.roll_back.layout.display = "" if deployment and deployment.previous_version else "none"
 
     def _set_working(self, working: bool) -> None:
         for button in (self.check, self.deploy, self.roll_back, self.stop):
