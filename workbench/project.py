@@ -8,16 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import duckdb
-import pyarrow as pa
-
 from workbench.catalog import deployments, tables, views
 from workbench.deployment import Deployment
-from workbench.errors import Conflict, DefinitionError, WorkbenchError
-from workbench.offline import Progress, Result
+from workbench.errors import Conflict
+from workbench.offline import Progress, Result, ad_hoc
 from workbench.online import Engine
 from workbench.plan.model import FeaturePlan
-from workbench.plan.render import plan_sql, quote
+from workbench.plan.render import plan_sql
 from workbench.plan.tables import SourceTable
 from workbench.storage import Storage
 from workbench.table import Table
@@ -136,34 +133,16 @@ class Project:
         Parameters
         ----------
         query
-            One SELECT statement.
+            One SELECT statement, or DESCRIBE or SUMMARIZE of one or of a table.
+
+        Raises
+        ------
+        DefinitionError
+            It is something else, reads files, or does not bind.
+        NotFound
+            It names a table that does not exist.
         """
-        with self.storage.snapshot() as snapshot:
-            connection = self._session(snapshot)
-            schema = _describe(connection, query)
-            connection.close()
-
-        def produce() -> pa.RecordBatchReader:
-            snapshot = self.storage.snapshot()
-            session = self._session(snapshot)
-            try:
-                table = session.execute(query).to_arrow_table()
-            except duckdb.Error as error:
-                raise WorkbenchError(str(error)) from None
-            finally:
-                session.close()
-                snapshot.close()
-            return table.to_reader()
-
-        return Result(schema, produce)
-
-    def _session(self, snapshot: Any) -> duckdb.DuckDBPyConnection:
-        connection = self.storage.connect(temp_directory=self.path / "spill")
-        for table in self.storage.tables():
-            columns = ", ".join(quote(name) for name in table.columns)
-            relation = snapshot.relation(connection, table.name)
-            connection.execute(f"CREATE TEMP VIEW {quote(table.name)} AS SELECT {columns} FROM {relation}")
-        return connection
+        return ad_hoc(self.storage, query)
 
     # -- views
 
@@ -292,16 +271,3 @@ class Project:
 
     def __repr__(self) -> str:
         return f"<Project {self.name}: {len(self.list_tables())} tables, {len(self.list_views())} views>"
-
-
-def _describe(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
-    try:
-        statements = connection.extract_statements(query)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise DefinitionError(
-                "project.sql() takes one SELECT", hint="tables change through create_table and table.append"
-            )
-        rows = connection.execute(f"DESCRIBE {query.rstrip().rstrip(';')}").fetchall()
-    except duckdb.Error as error:
-        raise DefinitionError(" ".join(str(error).split("\n\n")[0].split())) from None
-    return {row[0]: row[1] for row in rows}

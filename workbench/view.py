@@ -111,8 +111,9 @@ class View:
         Parameters
         ----------
         rows
-            How many rows to show.
+            How many rows to show, at least 1.
         """
+        _check_rows(rows)
         return OfflineFeatures(self.project.storage, self.plan).preview(rows)
 
     def offline(
@@ -168,11 +169,13 @@ class View:
         Parameters
         ----------
         rows
-            How many anchor rows to replay, or "all". The sample always holds ties, first rows of a key, NULL keys and
-            window edges where the data has them.
+            How many anchor rows to replay, at least 1, or "all". The sample always holds ties, first rows of a key, NULL
+            keys and window edges where the data has them.
         progress
             Called with each step and the share that is done.
         """
+        if rows != "all":
+            _check_rows(rows)
         return Check(self.project.storage, self.plan, self._engine(), self.name).run(rows, progress)
 
     def save(self) -> View:
@@ -238,6 +241,11 @@ class View:
     def __repr__(self) -> str:
         state = "draft" if self.version is None else f"version {self.version}"
         return f"<View {self.name} ({state}): {len(self.schema)} features of {self.anchor}>"
+
+
+def _check_rows(rows: int) -> None:
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise WorkbenchError(f"rows is a whole number, at least 1, not {rows!r}")
 
 
 def _time(as_of: datetime | str | None) -> datetime | None:

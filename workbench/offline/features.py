@@ -60,7 +60,7 @@ class OfflineFeatures:
 
         return self._result(anchors, tuple(carry), cut)
 
-    def preview(self, rows: int, where: str | None = None) -> Result:
+    def preview(self, rows: int) -> Result:
         """Return the features of a spread sample of stored anchors that includes the newest, in arrival order.
 
         The rows are evaluated in the request form over the history of their own keys only, so the cost does not grow
@@ -69,7 +69,7 @@ class OfflineFeatures:
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
             relation = snapshot.relation(connection, self.plan.table)
-            seqs = self._sample(connection, relation, rows, where)
+            seqs = self._sample(connection, relation, rows)
             return Anchors(snapshot.relation(connection, self.plan.table, seqs=seqs), stored=True, few=True)
 
         return self._result(anchors, (), None)
@@ -115,24 +115,34 @@ class OfflineFeatures:
         def produce() -> pa.RecordBatchReader:
             snapshot = self.storage.snapshot(known)
             connection = self.storage.connect(temp_directory=self.storage.path / "spill")
-            run = OfflineRun(
-                connection,
-                self.plan,
-                lambda table, narrowing: snapshot.relation(connection, table, narrowing=narrowing),
-                lambda table: snapshot.table(table).columns,
-            )
-            query = run.run(anchors(connection, snapshot), self.progress)
-            try:
-                reader = connection.execute(query).to_arrow_reader(BATCH_ROWS)
-            except duckdb.Error as error:
-                raise failure(error, self.plan) from None
             schema = arrow_schema(columns)
+            try:
+                reader = self._reader(connection, snapshot, anchors)
+            except BaseException:
+                connection.close()
+                snapshot.close()
+                raise
             return pa.RecordBatchReader.from_batches(
                 schema, self._batches(reader, schema, snapshot, connection)
             )
 
         metadata = {"plan_hash": self.plan.hash, "cut": str(known), "table": self.plan.table}
         return Result(columns, produce, metadata)
+
+    def _reader(
+        self, connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, anchors: Any
+    ) -> pa.RecordBatchReader:
+        run = OfflineRun(
+            connection,
+            self.plan,
+            lambda table, narrowing: snapshot.relation(connection, table, narrowing=narrowing),
+            lambda table: snapshot.table(table).columns,
+        )
+        query = run.run(anchors(connection, snapshot), self.progress)
+        try:
+            return connection.execute(query).to_arrow_reader(BATCH_ROWS)
+        except duckdb.Error as error:
+            raise failure(error, self.plan) from None
 
     def _batches(
         self,
@@ -160,19 +170,17 @@ class OfflineFeatures:
 
     # -- anchors
 
-    def _sample(
-        self, connection: duckdb.DuckDBPyConnection, relation: str, rows: int, where: str | None
-    ) -> list[int]:
+    def _sample(self, connection: duckdb.DuckDBPyConnection, relation: str, rows: int) -> list[int]:
         """The newest row and others spread over the table: the same ones at every call."""
-        conditions = [f"({where})"] if where else []
+        where = ""
         if self.plan.where is not None and not reads_lookups(self.plan):
-            conditions.append(f"({plan_sql(self.plan.where)})")
-        chosen = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+            where = f" WHERE {plan_sql(self.plan.where)}"
         newest = f"a.{quote(self.plan.time)} DESC, a.__seq DESC" if self.plan.time else "a.__seq DESC"
-        found = connection.execute(
-            f"WITH c AS (SELECT a.__seq, row_number() OVER () AS n FROM "
-            f"(SELECT a.__seq FROM {relation} a{chosen} ORDER BY hash(a.__seq) LIMIT {max(rows - 1, 0)}) a) "
-            f"SELECT __seq FROM c UNION "
-            f"SELECT __seq FROM (SELECT a.__seq FROM {relation} a{chosen} ORDER BY {newest} LIMIT 1)"
-        ).fetchall()
-        return [seq for (seq,) in found][: max(rows, 1)]
+        found = [
+            seq
+            for order, limit in ((newest, 1), ("hash(a.__seq)", rows))
+            for (seq,) in connection.execute(
+                f"SELECT a.__seq FROM {relation} a{where} ORDER BY {order} LIMIT {limit}"
+            ).fetchall()
+        ]
+        return list(dict.fromkeys(found))[:rows]

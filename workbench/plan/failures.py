@@ -1,6 +1,8 @@
-"""What DuckDB's run-time errors mean to the user of a view."""
+"""What DuckDB's errors mean to the user of a view."""
 
 from __future__ import annotations
+
+import re
 
 import duckdb
 
@@ -24,6 +26,15 @@ def failure(error: duckdb.Error, plan: FeaturePlan) -> WorkbenchError:
             f"not enough memory or disk space: {message}", hint="select fewer rows, or free disk space"
         )
     return WorkbenchError(f"the features cannot be computed: {message}")
+
+
+def sentence(error: duckdb.Error) -> str:
+    """Return DuckDB's message without its error class, candidate list and the query it was asked."""
+    message = re.sub(r"^(\w+ )*Error: ", "", str(error).strip())
+    message = re.split(
+        r"\n\s*(Candidate functions|Candidate macros|LINE \d+|Did you mean|Stack Trace)", message
+    )[0]
+    return " ".join(message.split())
 
 
 def _sum_overflow(plan: FeaturePlan) -> RowError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from dataclasses import dataclass, field
 
 import duckdb
 
 from workbench.errors import WorkbenchError, did_you_mean
+from workbench.plan.failures import sentence
 
 #: Functions that mean "now": the anchor's time in a feature query.
 NOW_TIMESTAMP = frozenset(
@@ -181,7 +181,7 @@ class Functions:
             try:
                 rows = self.connection.execute(f"DESCRIBE {query}").fetchall()
             except duckdb.Error as error:
-                raise WorkbenchError(_sentence(error)) from None
+                raise WorkbenchError(sentence(error)) from None
         return {row[0]: "INTEGER" if row[1] == '"NULL"' else row[1] for row in rows}
 
     def interval(self, sql: str) -> tuple[int, int]:
@@ -194,7 +194,7 @@ class Functions:
                     f"+ datepart('minute', i) * 60000000 + datepart('microseconds', i) FROM (SELECT {sql} AS i)"
                 ).fetchone()
             except duckdb.Error as error:
-                raise WorkbenchError(_sentence(error)) from None
+                raise WorkbenchError(sentence(error)) from None
         assert row is not None
         return int(row[0]), int(row[1])
 
@@ -209,10 +209,3 @@ class Functions:
                     name: FunctionInfo(name, frozenset(kinds), volatile) for name, kinds, volatile in rows
                 }
             return self._known
-
-
-def _sentence(error: duckdb.Error) -> str:
-    """DuckDB's message without its error class, candidate list and the query it was asked."""
-    message = re.sub(r"^(\w+ )*Error: ", "", str(error).strip())
-    message = re.split(r"\n\s*(Candidate functions|Candidate macros|LINE \d+|Did you mean)", message)[0]
-    return " ".join(message.split())
