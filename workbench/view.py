@@ -169,8 +169,8 @@ class View:
         Parameters
         ----------
         rows
-            How many anchor rows to replay, at least 1, or "all". The sample always holds ties, first rows of a key, NULL
-            keys and window edges where the data has them.
+            How many anchor rows to replay, at least 1, or "all". The sample always holds ties, first rows of a key,
+            NULL keys and window edges where the data has them.
         progress
             Called with each step and the share that is done.
         """

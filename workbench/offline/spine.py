@@ -26,11 +26,9 @@ def spine_table(rows: Any) -> pa.Table:
     """
     if isinstance(rows, pa.Table):
         return rows
-    if isinstance(rows, dict):
-        rows = [rows]
     try:
-        if isinstance(rows, list):
-            return pa.Table.from_pylist(rows)
+        if isinstance(rows, list | dict):
+            return pa.Table.from_pylist(_dicts(rows))
         if frames.is_pandas(rows):
             return pa.Table.from_pandas(rows, preserve_index=False)
     except (pa.ArrowException, TypeError, AttributeError) as error:
@@ -58,11 +56,16 @@ def spine_rows(plan: FeaturePlan, columns: Mapping[str, str], rows: Any) -> pa.T
     RowError
         A column that the view uses is missing, a value does not fit, or a time is NULL.
     """
-    table = _from_dicts(rows, columns) if isinstance(rows, list | dict) else spine_table(rows)
+    if isinstance(rows, list | dict):
+        dicts = _dicts(rows)
+        table, given = _from_dicts(dicts, columns), list(dict.fromkeys(name for row in dicts for name in row))
+    else:
+        table = spine_table(rows)
+        given = table.column_names
     by_folded = {name.casefold(): name for name in table.column_names}
     for name in plan.request_columns:
         if name.casefold() not in by_folded:
-            close = did_you_mean(name, table.column_names)
+            close = did_you_mean(name, given)
             raise RowError(
                 f"the spine has no column {name!r}, which the view uses" + (f"; {close}" if close else ""),
                 field=name,
@@ -79,11 +82,18 @@ def spine_rows(plan: FeaturePlan, columns: Mapping[str, str], rows: Any) -> pa.T
     return coerced.append_column("__seq", seq).append_column("__row", numbers)
 
 
-def _from_dicts(rows: list[dict[str, Any]] | dict[str, Any], columns: Mapping[str, str]) -> pa.Table:
-    """Dicts as an Arrow table of ``seq`` and those anchor columns that any of them has, values coerced one by one."""
+def _dicts(rows: list[Any] | dict[str, Any]) -> list[dict[str, Any]]:
     dicts = [rows] if isinstance(rows, dict) else rows
+    for number, row in enumerate(dicts):
+        if not isinstance(row, dict):
+            raise RowError(f"a row of the spine is a dict, not {type(row).__name__}", row=number)
+    return dicts
+
+
+def _from_dicts(dicts: list[dict[str, Any]], columns: Mapping[str, str]) -> pa.Table:
+    """Dicts as an Arrow table of ``seq`` and those anchor columns that any of them has, values coerced one by one."""
     types = {SEQ: "BIGINT"} | dict(columns)
     given = {name.casefold() for row in dicts for name in row}
-    present = {name: kind for name, kind in types.items() if name.casefold() in given}
+    present = {name: kind for name, kind in types.items() if name.casefold() in given or not dicts}
     folded = {name.casefold() for name in present}
     return to_table(present, [{n: v for n, v in row.items() if n.casefold() in folded} for row in dicts])
