@@ -190,10 +190,10 @@ class Project:
     def training_set(
         self,
         spine: Any,
-        features: Sequence[View | str],
+        features: View | str | Sequence[View | str],
         *,
         label: str | None = None,
-        exclude: Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Result:
         """Return spine rows with the features of several views, each as of the row's own time.
@@ -203,16 +203,18 @@ class Project:
         spine
             Rows with the columns that the views use, and others (such as the label), which are kept.
         features
-            The views, or their names. A draft is cut into a version.
+            The view or views, or their names. A draft is cut into a version.
         label
             The spine's column to predict; it comes last.
         exclude
-            Columns to leave out of the result.
+            Column or columns to leave out of the result.
         progress
             Called with each step and the share that is done.
         """
-        chosen = [self.view(view) if isinstance(view, str) else view for view in features]
-        return training_set(self.storage, spine, [view.save() for view in chosen], label, exclude, progress)
+        named = [features] if isinstance(features, str | View) else features
+        chosen = [self.view(view) if isinstance(view, str) else view for view in named]
+        without = [exclude] if isinstance(exclude, str) else exclude
+        return training_set(self.storage, spine, [view.save() for view in chosen], label, without, progress)
 
     # -- deployments
 

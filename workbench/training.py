@@ -67,16 +67,17 @@ def _columns(
 ) -> dict[str, str]:
     """Names and types of the result; features that only repeat a column of the spine stand once."""
     columns = {field.name: duckdb_type(field.type) for field in given.schema}
-    owners = dict.fromkeys(columns, "the spine")
+    owners = {name.casefold(): "the spine" for name in columns}
     for view in views:
         for name, kind in view.schema.items():
-            if name in columns and not _repeats(view.plan, name):
+            owner = owners.setdefault(name.casefold(), f"view {view.name!r}")
+            if owner == f"view {view.name!r}":
+                columns[name] = kind
+            elif not _repeats(view.plan, name):
                 raise Conflict(
-                    f"both {owners[name]} and view {view.name!r} have a column {name!r}",
-                    hint="rename it in one of them (AS in the view), or take it out of the spine",
+                    f"both {owner} and view {view.name!r} have a column {name!r}",
+                    hint="rename it in the view with AS, or give a spine without it",
                 )
-            columns.setdefault(name, kind)
-            owners.setdefault(name, f"view {view.name!r}")
     for name in exclude:
         if name not in columns:
             close = did_you_mean(name, columns)
@@ -89,7 +90,7 @@ def _columns(
 
 def _repeats(plan: FeaturePlan, name: str) -> bool:
     expr = next(output.expr for output in plan.outputs if output.name == name)
-    return isinstance(expr, e.Column) and expr.source == e.ANCHOR and expr.name == name
+    return isinstance(expr, e.Column) and expr.source == e.ANCHOR and expr.name.casefold() == name.casefold()
 
 
 def _share(progress: Progress | None, number: int, count: int) -> Progress | None:

@@ -1,0 +1,172 @@
+"""Training sets: a spine with the features of several views, each as of the row's own time, at one cut."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from tests import shop
+from workbench.errors import Conflict, NotFound, RowError, WorkbenchError
+
+COUNTS = """SELECT count(*) OVER w AS cnt, sum(amount) OVER w AS total
+FROM tx WINDOW w AS (PARTITION BY card ORDER BY ts)"""
+LOGINS = "SELECT device, score FROM tx LAST JOIN logins ON tx.card = logins.card"
+SPINE: list[dict[str, Any]] = [
+    {
+        "ts": datetime(2024, 1, 1, 4 + i),
+        "card": "abc"[i % 3],
+        "amount": float(i),
+        "fraud": i % 2 == 0,
+        "note": f"n{i}",
+    }
+    for i in range(6)
+]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    opened = shop.open_shop(tmp_path_factory.mktemp("training") / "shop")
+    opened.define("counts", COUNTS)
+    opened.define("logged", LOGINS)
+    return opened
+
+
+def test_the_spine_then_the_features_of_each_view_then_the_label(project: Any) -> None:
+    result = project.training_set(SPINE, ["counts", project.view("logged")], label="fraud")
+    assert list(result.columns) == [
+        "ts",
+        "card",
+        "amount",
+        "note",
+        "cnt",
+        "total",
+        "device",
+        "score",
+        "fraud",
+    ]
+    frame = result.to_pandas()
+    assert list(frame.columns) == list(result.columns)
+    for name in ("counts", "logged"):
+        alone = project.view(name).offline(spine=SPINE).to_pandas()
+        pd.testing.assert_frame_equal(frame[list(alone.columns)], alone)
+    assert frame["fraud"].tolist() == [row["fraud"] for row in SPINE]
+    assert frame["note"].tolist() == [row["note"] for row in SPINE]
+
+
+def test_exclude_leaves_columns_of_the_spine_and_of_views_out(project: Any) -> None:
+    result = project.training_set(SPINE, ["counts"], label="fraud", exclude=["note", "total", "ts"])
+    assert list(result.to_pandas().columns) == ["card", "amount", "cnt", "fraud"]
+
+
+@pytest.mark.parametrize(
+    "spine",
+    [pd.DataFrame(SPINE), [{**row, "ts": row["ts"].isoformat() + "Z"} for row in SPINE]],
+    ids=["pandas", "ISO text"],
+)
+def test_spines_of_other_forms(project: Any, spine: Any) -> None:
+    found = project.training_set(spine, ["counts"]).to_pandas()
+    assert found["cnt"].tolist() == project.training_set(SPINE, ["counts"]).to_pandas()["cnt"].tolist()
+
+
+def test_one_view_and_one_column_need_no_list(project: Any) -> None:
+    expected = project.training_set(SPINE, ["counts"], exclude=["note"]).to_pandas()
+    for view in ("counts", project.view("counts")):
+        pd.testing.assert_frame_equal(project.training_set(SPINE, view, exclude="note").to_pandas(), expected)
+
+
+def test_no_view_and_no_row(project: Any) -> None:
+    assert project.training_set(SPINE, []).to_pandas()["note"].tolist() == [row["note"] for row in SPINE]
+    assert project.training_set(pd.DataFrame(SPINE).head(0), ["counts"]).to_pandas().shape == (0, 7)
+
+
+def test_the_metadata_says_which_versions_at_which_cut(project: Any, tmp_path: Path) -> None:
+    path = project.training_set(SPINE, ["counts", "logged"], label="fraud").to_parquet(
+        tmp_path / "train.parquet"
+    )
+    views = [project.view("counts"), project.view("logged")]
+    metadata = {key.decode(): value.decode() for key, value in pq.read_schema(path).metadata.items()}
+    assert metadata["workbench.versions"] == "counts@1, logged@1"
+    assert metadata["workbench.plan_hashes"] == ", ".join(view.plan.hash for view in views)
+    assert metadata["workbench.cut"] == str(project.storage.last_seq())
+    assert metadata["workbench.label"] == "fraud"
+
+
+def test_a_draft_becomes_a_version(project: Any) -> None:
+    draft = project.define("drafted", "SELECT n + 1 AS m FROM tx")
+    assert draft.version is None
+    project.training_set([{"ts": datetime(2024, 1, 2), "n": 3}], [draft])
+    assert project.view("drafted").version == 1
+    project.training_set([{"ts": datetime(2024, 1, 2), "n": 3}], [draft, "drafted"][:1])
+    assert project.view("drafted").version == 1, "an equal plan is the same version"
+
+
+def test_rows_that_a_view_leaves_out_are_not_in_the_set(project: Any) -> None:
+    project.define("large", "SELECT amount * 2 AS twice FROM tx WHERE amount >= 2")
+    frame = project.training_set(SPINE, ["counts", "large", "logged"], label="fraud").to_pandas()
+    assert frame["amount"].tolist() == [2.0, 3.0, 4.0, 5.0]
+    assert frame["twice"].tolist() == [4.0, 6.0, 8.0, 10.0]
+    alone = project.view("counts").offline(spine=SPINE).to_pandas()
+    assert frame["cnt"].tolist() == alone["cnt"].tolist()[2:]
+
+
+def test_rows_that_arrive_later_are_not_in_a_set_that_is_computed_later(project: Any) -> None:
+    project.create_table("events", {"ts": "TIMESTAMP", "k": "BIGINT"}, time="ts")
+    project.table("events").append([{"ts": "2024-01-01", "k": 1}])
+    project.define("seen", "SELECT count(*) OVER (PARTITION BY k ORDER BY ts) AS c FROM events")
+    result = project.training_set([{"ts": datetime(2024, 1, 2), "k": 1}], ["seen"])
+    project.table("events").append([{"ts": "2024-01-01", "k": 1}])
+    assert result.to_pandas()["c"].tolist() == [2]
+    assert project.training_set([{"ts": datetime(2024, 1, 2), "k": 1}], ["seen"]).to_pandas()[
+        "c"
+    ].tolist() == [3]
+
+
+def test_a_feature_that_repeats_a_column_of_the_spine_stands_once(project: Any) -> None:
+    project.define("repeats", "SELECT CARD, amount, n + 1 AS m FROM tx")
+    spine = [{**row, "n": 1} for row in SPINE]
+    assert list(project.training_set(spine, ["repeats"]).to_pandas().columns) == [
+        "ts", "card", "amount", "fraud", "note", "n", "m",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELECT amount + 1 AS amount FROM tx", "both the spine and view 'clash' have a column 'amount'"),
+        (
+            "SELECT count(*) OVER (PARTITION BY card ORDER BY ts) AS cnt FROM tx",
+            "both view 'counts' and view 'clash'",
+        ),
+        ("SELECT amount + 1 AS FRAUD FROM tx", "both the spine and view 'clash' have a column 'FRAUD'"),
+    ],
+)
+def test_two_columns_of_one_name_are_a_conflict(project: Any, query: str, message: str) -> None:
+    view = project.define("clash", query)
+    with pytest.raises(Conflict) as caught:
+        project.training_set(SPINE, ["counts", view])
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"label": "fraudd"}, NotFound, "no column 'fraudd' to be the label; did you mean 'fraud'?"),
+        ({"exclude": ["nte"]}, NotFound, "no column 'nte' to exclude; did you mean 'note'?"),
+        ({"features": ["count"]}, NotFound, "counts"),
+        ({"spine": [{"ts": datetime(2024, 1, 1), "amount": 1.0}]}, RowError, "no column 'card'"),
+        ({"spine": 5}, RowError, "a spine is"),
+    ],
+)
+def test_what_cannot_be_a_training_set(
+    project: Any, arguments: dict[str, Any], error: type[WorkbenchError], message: str
+) -> None:
+    given: dict[str, Any] = {"spine": SPINE, "features": ["counts"], **arguments}
+    spine, features = given.pop("spine"), given.pop("features")
+    with pytest.raises(error) as caught:
+        project.training_set(spine, features, **given).to_pyarrow()
+    assert message in str(caught.value)
