@@ -36,8 +36,9 @@ class VisibleRows:
         self.columns = list(part.columns if isinstance(part, Stage) else lookup_columns(plan, part))
         self.reader = storage.reader(index_of(part))
         types = storage.table(part.source.table).columns
+        self.values = arrow_schema({name: types[name] for name in self.columns})
         numbers = [pa.field(name, pa.int64()) for name in ("__anchor", "__pos", "__age", "__seq")]
-        self.schema = pa.schema([*numbers, *arrow_schema({name: types[name] for name in self.columns})])
+        self.schema = pa.schema([*numbers, *self.values])
         self.empty = self.schema.empty_table()
         self.key_columns = [_plain(key) for key in part.keys]
         self.order_column, self.by_position = _order(plan, part)
@@ -49,17 +50,15 @@ class VisibleRows:
         """Whether keys and order are columns of the request row, so that nothing needs to be computed first."""
         return all(self.key_columns) and (self.order_column is not None or not self.by_position)
 
-    def read(
-        self, anchor: int, key: tuple[Any, ...], order: int | None, seq: int | None, cut: int
-    ) -> pa.Table | None:
+    def read(self, key: tuple[Any, ...], order: int | None, seq: int | None, cut: int) -> pa.Table | None:
         """Return the stored rows that one request row sees, newest first, or None when there are none.
+
+        The columns are :attr:`columns`, then ``__ord`` and ``__seq``.
 
         Parameters
         ----------
-        anchor
-            The request row's number in its batch.
         key, order
-            Its key and its order value.
+            The request row's key and its order value.
         seq
             Its arrival number where it is a stored row.
         cut
@@ -74,9 +73,11 @@ class VisibleRows:
             upto = (order, seq if self.part.source.own else None)
             since = order - self.reach if self.reach is not None else None
         rows = self.reader.read(key, self.columns, upto=upto, since=since, limit=self.limit, cut=cut)
+        return rows if rows.num_rows else None
+
+    def numbered(self, rows: pa.Table, anchor: int, order: int | None) -> pa.Table:
+        """Return what :meth:`read` gave with ``__anchor`` (the request row's number in its batch), position and age."""
         count = rows.num_rows
-        if not count:
-            return None
         age = (
             np.int64(order or 0) - rows.column("__ord").to_numpy()
             if self.is_stage
@@ -94,6 +95,13 @@ class VisibleRows:
         zeros = pa.array(np.zeros(count, np.int64))
         columns = [pa.array(np.arange(count)), zeros, zeros, pa.nulls(count, pa.int64())]
         return pa.Table.from_arrays([*columns, *(values[name] for name in self.columns)], schema=self.schema)
+
+
+def order_values(column: pa.ChunkedArray | pa.Array) -> list[int | None]:
+    """Return order values as integers: microseconds of times and dates."""
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("us"))
+    return list(column.cast(pa.int64()).to_pylist())
 
 
 def _plain(key: Key) -> str | None:

@@ -1,0 +1,101 @@
+"""Request rows of any number and any type, answered over Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from workbench.online.rows import VisibleRows, order_values
+from workbench.plan.model import FeaturePlan, Lookup
+from workbench.plan.request_form import RequestForm
+from workbench.plan.stages import Stage
+from workbench.values.types import arrow_schema
+
+
+class _Holder:
+    """A registered relation whose rows are exchanged between requests."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        return self.table.schema.__arrow_c_schema__()
+
+
+class BatchStatements:
+    """The prepared statements of a plan over Arrow.
+
+    Parameters
+    ----------
+    connection
+        The driver's session.
+    plan
+        The plan.
+    parts
+        The readers of its lookups and stages, in order.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, plan: FeaturePlan, parts: Sequence[VisibleRows]
+    ) -> None:
+        self.connection = connection
+        self.names = list(plan.request_columns)
+        numbers = [pa.field("__anchor", pa.int64()), pa.field("__seq", pa.int64())]
+        self.schema = pa.schema([*numbers, *arrow_schema(plan.request_columns)])
+        self.request = _Holder(self.schema.empty_table())
+        connection.register("request", self.request)
+        self.parts: list[tuple[VisibleRows, _Holder]] = []
+        for rows in parts:
+            holder = _Holder(rows.empty)
+            connection.register(f"rows_{rows.part.name}", holder)
+            self.parts.append((rows, holder))
+        one = RequestForm(plan, _registered, "request", grouped=False, request_included=True)
+        many = RequestForm(plan, _registered, "request", grouped=True, request_included=True)
+        connection.execute(f"PREPARE one AS {one.sql()}")
+        connection.execute(f"PREPARE many AS {many.sql()}")
+        for rows in parts:
+            if not rows.plain:
+                connection.execute(f"PREPARE keys_{rows.part.name} AS {many.keys_sql(rows.part)}")
+
+    def answer(self, rows: pa.Table, seqs: Sequence[int | None], cut: int) -> list[tuple[Any, ...]]:
+        """Return ``(kept, *features)`` of each row; parameters as of the driver."""
+        count = rows.num_rows
+        anchors = pa.array(np.arange(count, dtype=np.int64))
+        columns = [anchors, pa.array(seqs, pa.int64()), *(rows.column(name) for name in self.names)]
+        self.request.table = pa.Table.from_arrays(columns, schema=self.schema)
+        values = dict(zip(self.names, rows.columns, strict=True))
+        for rows_of, holder in self.parts:
+            keys, orders = self._keys(rows_of, values, count)
+            found = [rows_of.request_rows(values, count)] if rows_of.history else []
+            for anchor in range(count):
+                seen = rows_of.read(keys[anchor], orders[anchor], seqs[anchor], cut)
+                if seen is not None:
+                    found.append(rows_of.numbered(seen, anchor, orders[anchor]))
+            holder.table = pa.concat_tables(found) if len(found) > 1 else (found or [rows_of.empty])[0]
+        return self.connection.execute("EXECUTE one" if count == 1 else "EXECUTE many").fetchall()
+
+    def _keys(
+        self, rows: VisibleRows, values: dict[str, pa.ChunkedArray], count: int
+    ) -> tuple[list[tuple[Any, ...]], list[int | None]]:
+        """Return the key and the order value of each request row."""
+        if not rows.plain:
+            found = self.connection.execute(f"EXECUTE keys_{rows.part.name}").fetchall()
+            width = len(rows.key_columns)
+            keys = [tuple(row[:width]) for row in found]
+            if rows.is_stage:
+                return keys, [row[width] for row in found]
+        else:
+            columns = [values[name].to_pylist() for name in rows.key_columns if name is not None]
+            keys = list(zip(*columns, strict=True)) if columns else [()] * count
+        return keys, order_values(values[rows.order_column]) if rows.order_column else [None] * count
+
+
+def _registered(part: Stage | Lookup, anchors: str) -> str:
+    return f"rows_{part.name}"

@@ -1,0 +1,79 @@
+"""A single request row, answered from slots: the path that most requests take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from workbench.online.rows import VisibleRows, order_values
+from workbench.online.slots import CAPACITY, Slots, can_hold, supported
+from workbench.plan.model import FeaturePlan, Lookup
+from workbench.plan.request_form import RequestForm
+from workbench.plan.stages import Stage
+from workbench.storage.arrays import contiguous
+from workbench.values.types import arrow_schema
+
+
+class SingleStatement:
+    """The prepared statement of a plan for one request row; :meth:`suits` says whether there can be one.
+
+    Parameters
+    ----------
+    connection
+        The driver's session.
+    plan
+        The plan.
+    parts
+        The readers of its lookups and stages, in order.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, plan: FeaturePlan, parts: Sequence[VisibleRows]
+    ) -> None:
+        self.connection = connection
+        self.names = list(plan.request_columns)
+        self.request = Slots(connection, "slots_request", _types(arrow_schema(plan.request_columns)), 1)
+        self.parts = [
+            (rows, Slots(connection, f"slots_{rows.part.name}", _types(rows.values), _room(rows)))
+            for rows in parts
+        ]
+        texts = {rows.part.name: slots.sql for rows, slots in self.parts}
+
+        def held(part: Stage | Lookup, anchors: str) -> str:
+            return texts[part.name]
+
+        form = RequestForm(plan, held, self.request.sql, grouped=False, request_included=True)
+        connection.execute(f"PREPARE single AS {form.sql()}")
+
+    @staticmethod
+    def suits(plan: FeaturePlan, parts: Sequence[VisibleRows]) -> bool:
+        """Whether keys and orders need no computing, and every type has its slots."""
+        schemas = [arrow_schema(plan.request_columns), *(rows.values for rows in parts)]
+        held = all(can_hold(field.type) for schema in schemas for field in schema)
+        return held and all(rows.plain for rows in parts) and supported()
+
+    def answer(self, rows: pa.Table, seq: int | None, cut: int) -> list[tuple[Any, ...]] | None:
+        """Return ``(kept, *features)`` of the row as a list of one, None where slots cannot hold what it sees."""
+        values = {name: contiguous(rows.column(name)) for name in self.names}
+        if not self.request.fill(list(values.values()), seq, None, 0):
+            return None
+        for part, slots in self.parts:
+            key = tuple([values[name].to_pylist()[0] for name in part.key_columns if name is not None])
+            order = order_values(values[part.order_column])[0] if part.order_column else None
+            own = [values[name] for name in part.columns] if part.history else None
+            seen = part.read(key, order, seq, cut)
+            if not slots.fill(own, None, seen, order or 0):
+                return None
+        return self.connection.execute("EXECUTE single").fetchall()
+
+
+def _types(schema: pa.Schema) -> dict[str, pa.DataType]:
+    return {field.name: field.type for field in schema}
+
+
+def _room(rows: VisibleRows) -> int:
+    """How many rows there can be: those of the limit and the request row."""
+    return min(CAPACITY, (CAPACITY if rows.limit is None else rows.limit) + 1)
