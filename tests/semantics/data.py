@@ -15,7 +15,7 @@ from typing import Any
 
 from .brute_force import Row, Stored, Table
 
-START = datetime(2024, 2, 28)  # the grid crosses a leap day
+STARTS = [datetime(2024, 2, 28), datetime(1969, 12, 31, 18)]  # a leap day is crossed, and the epoch
 STEPS = [
     timedelta(seconds=10),
     timedelta(minutes=15),
@@ -23,12 +23,14 @@ STEPS = [
     timedelta(hours=6),
     timedelta(days=1),
 ]
-KEYS: dict[str, list[Any]] = {
-    "VARCHAR": ["a", "b", "", "ä"],
-    "BIGINT": [1, 2, -7, 0],
-    "INTEGER": [1, 2, 3],
-    "DATE": [date(2024, 1, 1), date(2024, 1, 2)],
-    "BOOLEAN": [True, False],
+KEYS: dict[str, list[list[Any]]] = {
+    "VARCHAR": [["a", "b", "", "ä"], ["A", "a", "a ", "🙂" * 9], ["NULL", "null", "'", '"']],
+    "BIGINT": [[1, 2, -7, 0], [2**63 - 1, -(2**63), 2**53, 2**53 + 1]],
+    "INTEGER": [[1, 2, 3], [2**31 - 1, -(2**31), 0]],
+    "DATE": [[date(2024, 1, 1), date(2024, 1, 2), date(1969, 12, 31)]],
+    "BOOLEAN": [[True, False]],
+    "TIMESTAMP": [[datetime(2024, 1, 1), datetime(2024, 1, 1, 0, 0, 0, 1), datetime(1900, 1, 1)]],
+    "DECIMAL(9,2)": [[Decimal("1.00"), Decimal("-0.01"), Decimal("9999999.99")]],
 }
 WORDS = ["a", "b", "ab", "B", "", "Zürich", "x y"]
 
@@ -48,6 +50,7 @@ class Data:
     tables: dict[str, Table]
     batches: list[Batch]
     anchor: str
+    start: datetime
     step: timedelta
     spine: list[Row]
 
@@ -58,15 +61,13 @@ class Data:
 def draw_data(seed: int, name: str = "") -> Data:
     """One to three tables, 5 to 40 rows each; ``name`` is appended to the table names."""
     rng = random.Random(f"data {seed}")
-    step = rng.choice(STEPS)
+    start, step = rng.choice(STARTS), rng.choice(STEPS)
     places = rng.choice([2, 4, 7, 12])
-    key, second = (
-        rng.choice(["VARCHAR", "BIGINT"]),
-        rng.choice(["BIGINT", "VARCHAR", "DATE", "BOOLEAN", "INTEGER"]),
-    )
+    key = rng.choice(["VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "INTEGER", "DATE"])
+    second = rng.choice([*KEYS])
     cardinality = rng.choice([1, 2, 3, 4])
     nulls = rng.choice([0.05, 0.2, 0.4])
-    rows = _Rows(rng, step, places, key, second, cardinality, nulls)
+    rows = _Rows(rng, start, step, places, key, second, cardinality, nulls)
     event_time = rng.choice(["ts", "at"])
     anchor = f"tx{name}"
     tables = {anchor: Table(_anchor_columns(key, second), "ts")}
@@ -83,7 +84,7 @@ def draw_data(seed: int, name: str = "") -> Data:
     for batch in batches:
         tables[batch.table].rows.extend(batch.rows)
     spine = [{**rows.anchor(places + 2), "id": 1000 + n} for n in range(6)]
-    return Data(tables, batches, anchor, step, spine)
+    return Data(tables, batches, anchor, start, step, spine)
 
 
 def _anchor_columns(key: str, second: str) -> dict[str, str]:
@@ -115,6 +116,8 @@ def _event_columns(time: str, key: str, second: str) -> dict[str, str]:
         "c": "VARCHAR",
         "h": "BOOLEAN",
         "q": "BIGINT",
+        "d": "DATE",
+        "o": "BIGINT",
         "eu": "BIGINT",
     }
 
@@ -129,6 +132,7 @@ class _Rows:
     def __init__(
         self,
         rng: random.Random,
+        start: datetime,
         step: timedelta,
         places: int,
         key: str,
@@ -136,8 +140,9 @@ class _Rows:
         cardinality: int,
         nulls: float,
     ) -> None:
-        self.rng, self.step, self.places, self.nulls = rng, step, places, nulls
-        self.keys, self.seconds = KEYS[key][:cardinality], KEYS[second][: cardinality + 1]
+        self.rng, self.start, self.step, self.places, self.nulls = rng, start, step, places, nulls
+        self.keys = rng.choice(KEYS[key])[:cardinality]
+        self.seconds = rng.choice(KEYS[second])[: cardinality + 1]
         self.unique = iter(rng.sample(range(10_000), 1_000))
         self.ids = iter(range(1_000))
 
@@ -156,7 +161,7 @@ class _Rows:
             "f": self._maybe(rng.randint(-8, 16) / 4),
             "s": self._maybe(rng.choice(WORDS)),
             "b": self._maybe(rng.random() < 0.5),
-            "d": self._maybe(date(2024, 2, 27) + timedelta(days=rng.randint(0, 4))),
+            "d": self._maybe(self.start.date() + timedelta(days=rng.randint(0, 4))),
             "o": self._maybe(rng.randint(0, 6)),
             "u": next(self.unique),
             "p": self._maybe(Decimal(rng.randint(-500, 900)) / 100),
@@ -174,6 +179,8 @@ class _Rows:
             "c": self._maybe(rng.choice(WORDS)),
             "h": self._maybe(rng.random() < 0.5),
             "q": self._maybe(rng.randint(0, 3)),
+            "d": self._maybe(self.start.date() + timedelta(days=rng.randint(0, 4))),
+            "o": self._maybe(rng.randint(0, 6)),
             "eu": next(self.unique),
         }
 
@@ -189,7 +196,7 @@ class _Rows:
         }
 
     def _time(self, places: int | None = None) -> datetime:
-        return START + self.rng.randrange(places or self.places) * self.step
+        return self.start + self.rng.randrange(places or self.places) * self.step
 
     def _maybe(self, value: Any) -> Any:
         return None if self.rng.random() < self.nulls else value

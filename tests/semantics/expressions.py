@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from .data import START, WORDS
+from .data import WORDS
 from .query import Aggregate, Call, Column, Expression, Literal, Now
 
 NUMBERS = ("BIGINT", "INTEGER")
@@ -16,10 +16,10 @@ Scope = list[Column]
 
 
 class Expressions:
-    """Draws from ``rng``; constants of times lie on a grid of ``step``."""
+    """Draws from ``rng``; constants of times lie on a grid of ``step`` from ``start``."""
 
-    def __init__(self, rng: random.Random, step: timedelta) -> None:
-        self.rng, self.step = rng, step
+    def __init__(self, rng: random.Random, start: datetime, step: timedelta) -> None:
+        self.rng, self.start, self.step = rng, start, step
 
     def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
@@ -88,7 +88,7 @@ class Expressions:
                 (sub("BIGINT"), Call("nullif", (sub("BIGINT"), Literal(0, "BIGINT")), "BIGINT")),
                 "DOUBLE",
             ),
-            lambda: Call("/", (sub("DOUBLE"), self.small()), "DOUBLE"),
+            lambda: Call("/", (sub("DOUBLE"), Literal(self.rng.choice([-4, 2, 8]), "BIGINT")), "DOUBLE"),
             lambda: Call("cast", (sub("BIGINT"),), "DOUBLE"),
             lambda: Call("negate", (sub("DOUBLE"),), "DOUBLE"),
         ]
@@ -183,7 +183,7 @@ class Expressions:
             "DOUBLE": lambda: rng.randint(-4, 12) / 4,
             "VARCHAR": lambda: rng.choice(WORDS),
             "BOOLEAN": lambda: rng.random() < 0.5,
-            "TIMESTAMP": lambda: START + rng.randint(0, 6) * self.step,
-            "DATE": lambda: date(2024, 2, 27) + timedelta(days=rng.randint(0, 4)),
+            "TIMESTAMP": lambda: self.start + rng.randint(0, 6) * self.step,
+            "DATE": lambda: self.start.date() + timedelta(days=rng.randint(0, 4)),
         }
         return Literal(values[type_](), type_)

@@ -47,11 +47,16 @@ class _Query(Expressions):
     """The state of one draw."""
 
     def __init__(self, data: Data, rng: random.Random, monotone: bool) -> None:
-        super().__init__(rng, data.step)
+        super().__init__(rng, data.start, data.step)
         self.data, self.monotone = data, monotone
         self.own = data.tables[data.anchor]
         self.others = [name for name in data.tables if name != data.anchor]
         self.timed = [name for name in self.others if data.tables[name].time]
+        values = [
+            value for table in data.tables.values() for row in table.rows for value in row.values.values()
+        ]
+        huge = any(isinstance(value, int) and abs(value) > 10**6 for value in values)
+        self.no_arithmetic = {"k", "g", "m"} if huge else set()  # it would overflow
         self.windows: list[Window] = []
         self.joins: list[Join] = []
 
@@ -132,7 +137,10 @@ class _Query(Expressions):
         return self._column(self.alias, self.data.anchor, name)
 
     def _anchor_scope(self) -> Scope:
-        return [self._anchor_column(name) for name in self.own.columns if name != "id"]
+        return self._safe([self._anchor_column(name) for name in self.own.columns if name != "id"])
+
+    def _safe(self, scope: Scope) -> Scope:
+        return [column for column in scope if column.name not in self.no_arithmetic]
 
     def _row_scope(self, joins: bool = True) -> Scope:
         """Columns of the anchor and, if wanted, of its joins."""
@@ -140,17 +148,18 @@ class _Query(Expressions):
         scope += [Column(self.alias, c.name, c.expression.type, self.chance(0.4)) for c in self.derived]
         for join in self.joins if joins else []:
             scope += [Column(join.alias, c.name, c.expression.type, self.chance(0.4)) for c in join.derived]
-            scope += [
-                self._column(join.alias, join.table, name) for name in self.data.tables[join.table].columns
-            ]
+            scope += self._safe(self._table_scope(join.alias, join.table))
         return scope
+
+    def _table_scope(self, alias: str, table: str) -> Scope:
+        return [self._column(alias, table, name) for name in self.data.tables[table].columns]
 
     def _source_scope(self, source: Source) -> Scope:
         """Columns of a window's own table; unqualified names mean them."""
-        types = self.data.tables[source.table].columns
-        return [
-            Column(source.alias, name, type_.split("(")[0], self.chance(0.2)) for name, type_ in types.items()
-        ]
+        types = dict(self.data.tables[source.table].columns)
+        types |= {column.name: column.expression.type for column in source.derived}
+        scope = [Column(source.alias, n, type_.split("(")[0], self.chance(0.2)) for n, type_ in types.items()]
+        return self._safe(scope)
 
     def _plain(self, scope: Scope) -> Scope:
         return [replace(column, qualified=False) for column in scope]
@@ -162,12 +171,13 @@ class _Query(Expressions):
 
     def _draw_join(self, number: int, table: str) -> None:
         alias = self.join_aliases[number]
-        right = self._qualified(
-            [self._column(alias, table, name) for name in self.data.tables[table].columns]
-        )
+        right = self._qualified(self._table_scope(alias, table))
         left_scope = self._qualified(self._row_scope())
         chained = [
-            c for join in self.joins for c in left_scope if c.source == join.alias and c.name in ("m", "g")
+            column
+            for join in self.joins
+            for column in self._qualified(self._table_scope(join.alias, join.table))
+            if column.name in ("m", "g")
         ]
         by_name = {column.name: column for column in right}
         keys = []
@@ -179,6 +189,7 @@ class _Query(Expressions):
             keys.append((by_name[name], replace(self._anchor_column(name), qualified=True)))
         if len(keys) > 1 and keys[0][0] == keys[1][0]:
             keys = keys[:1]
+        right = self._safe(right)
         where = self.condition(self._plain(right), 1) if self.chance(0.15) else None
         derived = self._derived(right, f"z{number}_") if self.chance(0.2) else ()
         right += [Column(alias, column.name, column.expression.type) for column in derived]
@@ -211,7 +222,8 @@ class _Query(Expressions):
             order_column = self._anchor_column(order)
         else:
             source = self._source(name, table)
-            order = order if table == self.data.anchor else str(self.data.tables[table].time)
+            time = str(self.data.tables[table].time)
+            order = time if order == "ts" else order
             keys = tuple(self._source_key(key) for key in partition)
             type_ = self.data.tables[table].columns[order]
             order_column = Column(source.alias, order, type_, self.chance(0.5))
@@ -237,7 +249,7 @@ class _Query(Expressions):
     def _source_key(self, name: str) -> PartitionKey:
         explicit = self.chance(0.3)
         anchor: Expression = replace(self._anchor_column(name), qualified=explicit)
-        if explicit and self.chance(0.3) and anchor.type == "BIGINT":
+        if explicit and self.chance(0.3) and anchor.type == "BIGINT" and not self.no_arithmetic:
             anchor = Call("+", (anchor, Literal(1, "BIGINT")), "BIGINT")
         elif explicit and self.chance(0.3) and anchor.type == "VARCHAR":
             anchor = Call("coalesce", (anchor, Literal("a", "VARCHAR")), "VARCHAR")
