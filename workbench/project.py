@@ -50,7 +50,7 @@ class Project:
 
     def __init__(self, path: str | Path) -> None:
         self.storage = Storage.open(path)
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[tuple[object, ...], Engine] = {}
         self._functions: Functions | None = None
         self._functions_pid = 0
         self._lock = threading.RLock()
@@ -229,11 +229,12 @@ class Project:
     # -- shared parts
 
     def engine(self, plan: FeaturePlan) -> Engine:
-        """Return the request engine of a plan, kept for the next call."""
+        """Return the request engine of a plan, kept for the next call while its tables stay as they are."""
+        key = (plan.hash, *(self.storage.table(name).id for name in plan.tables()))
         with self._lock:
-            if plan.hash not in self._engines:
-                self._engines[plan.hash] = Engine(self.storage, plan)
-            return self._engines[plan.hash]
+            if key not in self._engines:
+                self._engines[key] = Engine(self.storage, plan)
+            return self._engines[key]
 
     def functions(self) -> Functions:
         """Return DuckDB's functions, for translating queries."""

@@ -249,11 +249,11 @@ def _check_rows(rows: int) -> None:
 
 
 def _time(as_of: datetime | str | None) -> datetime | None:
-    if not isinstance(as_of, str):
+    if as_of is None or isinstance(as_of, datetime):
         return as_of
     try:
         return datetime.fromisoformat(as_of)
-    except ValueError:
+    except (TypeError, ValueError):
         raise RowError(f"as_of is not a time: {as_of!r}", hint="write 2026-01-31T12:00:00Z") from None
 
 

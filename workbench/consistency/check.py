@@ -16,7 +16,6 @@ from workbench.consistency.report import Difference, Report
 from workbench.consistency.sample import sample
 from workbench.consistency.values import equal
 from workbench.offline import OfflineFeatures, Progress
-from workbench.offline.run import carried
 from workbench.online import Answer, Engine
 from workbench.plan.model import FeaturePlan
 from workbench.storage import Storage
@@ -24,6 +23,8 @@ from workbench.values import wire
 
 BATCH_ROWS = 64
 EXAMPLES = 20
+#: What differs where one side leaves out a row that the other answers.
+WHERE = "WHERE"
 
 
 @dataclass(frozen=True)
@@ -52,27 +53,25 @@ class Check:
         cut = self.storage.last_seq()
         total = self.storage.row_count(self.plan.table, cut)
         seqs = sample(self.storage, self.plan, total if rows == "all" else rows, cut)
-        offline = (
-            OfflineFeatures(self.storage, self.plan, _share(progress, 0.0, 0.4)).at(seqs, cut).to_pyarrow()
-        )
+        bulk = OfflineFeatures(self.storage, self.plan, _share(progress, 0.0, 0.4))
+        offline = bulk.at(seqs, cut).to_pyarrow()
+        places = {seq: place for place, seq in enumerate(offline.column("__seq").to_pylist())}
+        anchors = bulk.anchors(seqs, cut)
         counter = _Counter(self.plan)
         step = _share(progress, 0.4, 1.0)
-        for start in range(0, offline.num_rows, BATCH_ROWS):
-            batch = offline.slice(start, BATCH_ROWS)
-            anchors = self._anchors(batch)
+        for start in range(0, anchors.num_rows, BATCH_ROWS):
+            batch = anchors.slice(start, BATCH_ROWS)
             numbers = batch.column("__seq").to_pylist()
-            answers = self.engine.replay(anchors, numbers, cut)
-            counter.add(numbers, anchors, batch.select(list(self.plan.features)), answers)
+            answers = self.engine.replay(batch.drop_columns(["__seq"]), numbers, cut)
+            kept = [number for number in numbers if number in places]
+            values = offline.take(pa.array([places[number] for number in kept], pa.int64())).to_pylist()
+            counter.add(batch.to_pylist(), dict(zip(kept, values, strict=True)), answers)
             if step:
-                done = min(start + BATCH_ROWS, offline.num_rows)
-                step(f"comparing {done:,} of {offline.num_rows:,} rows", done / max(offline.num_rows, 1))
+                done = min(start + BATCH_ROWS, anchors.num_rows)
+                step(f"comparing {done:,} of {anchors.num_rows:,} rows", done / max(anchors.num_rows, 1))
         if progress:
             progress("done", 1.0)
         return counter.report(self.view, total, len(seqs), cut)
-
-    def _anchors(self, batch: pa.Table) -> pa.Table:
-        names = list(self.plan.request_columns)
-        return batch.select([carried(name) for name in names]).rename_columns(names)
 
 
 class _Counter:
@@ -87,17 +86,26 @@ class _Counter:
         self.examples: list[Difference] = []
 
     def add(
-        self, seqs: Sequence[int], anchors: pa.Table, offline: pa.Table, answers: Sequence[Answer]
+        self, rows: Sequence[dict[str, Any]], offline: dict[int, dict[str, Any]], answers: Sequence[Answer]
     ) -> None:
-        expected = offline.to_pylist()
-        for index, answer in enumerate(answers):
+        """Compare the answers to ``rows`` with the ``offline`` features by seq; those left out are not in there."""
+        for row, answer in zip(rows, answers, strict=True):
             self.rows += 1
-            values = self._through_codec(answer)
-            for name, kind in self.types.items():
+            seq = row.pop("__seq")
+            if seq in offline:
+                self._features(seq, row, offline[seq], answer)
+            else:
                 self.compared += 1
-                got = values[name] if values is not None else _why(answer)
-                if values is None or not equal(expected[index][name], got, kind):
-                    self._differs(name, seqs[index], anchors, index, expected[index][name], got)
+                if answer.reason is None:
+                    self._differs(WHERE, seq, row, "left out", answer.features or str(answer.error))
+
+    def _features(self, seq: int, row: dict[str, Any], offline: dict[str, Any], answer: Answer) -> None:
+        values = self._through_codec(answer)
+        for name, kind in self.types.items():
+            self.compared += 1
+            got = values[name] if values is not None else _why(answer)
+            if values is None or not equal(offline[name], got, kind):
+                self._differs(name, seq, row, offline[name], got)
 
     def _through_codec(self, answer: Answer) -> dict[str, Any] | None:
         if answer.features is None:
@@ -105,12 +113,9 @@ class _Counter:
         encoded = self.encode(answer.features)
         return {name: wire.decode(encoded[name], kind) for name, kind in self.types.items()}
 
-    def _differs(
-        self, name: str, seq: int, anchors: pa.Table, index: int, offline: Any, request: Any
-    ) -> None:
-        self.different[name] += 1
+    def _differs(self, name: str, seq: int, row: dict[str, Any], offline: Any, request: Any) -> None:
+        self.different[name] = self.different.get(name, 0) + 1
         if len(self.examples) < EXAMPLES:
-            row = anchors.slice(index, 1).to_pylist()[0]
             self.examples.append(Difference(name, seq, row, offline, request))
 
     def report(self, view: str, total: int, sampled: int, cut: int) -> Report:

@@ -22,7 +22,8 @@ class Difference:
 class Report:
     """The outcome of a check.
 
-    ``compared`` and ``different`` count values; ``rows`` anchor rows, of ``total_rows`` stored. ``complete`` says that
+    ``compared`` and ``different`` count values (and for a row that the view's WHERE leaves out, that it does so);
+    ``rows`` counts anchor rows, of ``total_rows`` stored. ``complete`` says that
     every stored row was compared. ``cut`` is the last arrival that both sides knew.
     """
 
@@ -55,7 +56,7 @@ class Report:
     def summary(self) -> str:
         """Return the outcome in one sentence."""
         if not self.rows:
-            return f"{self.view}: nothing to compare: the anchor table has no row that the view answers"
+            return f"{self.view}: nothing to compare: the anchor table has no rows"
         verdict = "all equal" if self.ok else f"{self.different:,} different"
         text = f"{self.view}: {self.compared:,} values of {self.rows:,} rows compared, {verdict}"
         if self.complete:

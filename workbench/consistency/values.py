@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import Any
+
+import pyarrow as pa
 
 #: Floats of two engines may differ in their last bits; beyond this they differ.
 RELATIVE = 1e-9
@@ -15,6 +18,7 @@ def equal(left: Any, right: Any, duckdb_type: str) -> bool:
     >>> equal(0.1 + 0.2, 0.3, "DOUBLE"), equal(1, 2, "BIGINT"), equal(None, None, "DOUBLE")
     (True, False, True)
     """
+    left, right = _plain(left), _plain(right)
     if left is None or right is None:
         return left is right
     if isinstance(left, float) and isinstance(right, float):
@@ -26,6 +30,13 @@ def equal(left: Any, right: Any, duckdb_type: str) -> bool:
     if duckdb_type.startswith("MAP"):
         return equal(_pairs(left), _pairs(right), "")
     return bool(left == right)
+
+
+def _plain(value: Any) -> Any:
+    """An interval as Arrow gives it as the duration that DuckDB makes of it (a month is 30 days)."""
+    if isinstance(value, pa.MonthDayNano):
+        return timedelta(days=30 * value.months + value.days, microseconds=value.nanoseconds // 1000)
+    return value
 
 
 def _close(left: float, right: float) -> bool:

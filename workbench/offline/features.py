@@ -75,14 +75,21 @@ class OfflineFeatures:
         return self._result(anchors, (), None)
 
     def at(self, seqs: Sequence[int], cut: int) -> Result:
-        """Return ``__seq``, the request columns (carried) and the features of some stored anchors."""
-        carry = ("__seq", *self.plan.request_columns)
+        """Return ``__seq`` and the features of some stored anchors, without those that the view's WHERE leaves out."""
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
             relation = snapshot.relation(connection, self.plan.table, seqs=seqs)
-            return Anchors(relation, stored=True, carry=carry)
+            return Anchors(relation, stored=True, carry=("__seq",))
 
-        return self._result(anchors, carry, cut)
+        return self._result(anchors, ("__seq",), cut)
+
+    def anchors(self, seqs: Sequence[int], cut: int) -> pa.Table:
+        """Return ``__seq`` and the request columns of some stored anchors, in arrival order."""
+        names = ", ".join(["__seq", *(quote(name) for name in self.plan.request_columns)])
+        with self.storage.snapshot(cut) as snapshot, self.storage.connect() as connection:
+            relation = snapshot.relation(connection, self.plan.table, seqs=seqs)
+            found = connection.execute(f"SELECT {names} FROM {relation} ORDER BY __seq").to_arrow_table()
+        return found.cast(arrow_schema({"__seq": "BIGINT", **self.plan.request_columns}))
 
     def spine(self, rows: Any, carry_row: bool = False, cut: int | None = None) -> Result:
         """Return the features of given anchor rows, in their order.

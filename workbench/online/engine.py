@@ -133,7 +133,7 @@ class Engine:
         if as_of is not None:
             coerced[time] = _naive(as_of)
         elif coerced[time] is None:
-            if time in row:
+            if any(name.casefold() == time.casefold() for name in row):
                 raise RowError(
                     f"{time!r} is the event time and cannot be null",
                     hint="leave it out to be answered as of now",

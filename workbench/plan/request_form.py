@@ -56,7 +56,11 @@ class RequestForm:
             with_parts += self._stage(stage, anchors)
         keep = "true" if self.plan.where is None else f"coalesce({plan_sql(self.plan.where)}, false)"
         outputs = [f"{keep} AS __keep", *(f"a.{quote(name)}" for name in extra)]
-        outputs += [f"{plan_sql(o.expr)} AS {quote(o.name)}" for o in self.plan.outputs]
+        values = [plan_sql(output.expr) for output in self.plan.outputs]
+        if self.plan.where is not None:
+            # A row that is left out has no values that could fail.
+            values = [f"CASE WHEN {keep} THEN {value} END" for value in values]
+        outputs += [f"{value} AS {quote(o.name)}" for value, o in zip(values, self.plan.outputs, strict=True)]
         joins = "".join(self._join(f"g_{stage.name}") for stage in made)
         order = " ORDER BY a.__anchor" if self.grouped else ""
         return f"{_with(with_parts)}SELECT {', '.join(outputs)} FROM {anchors} a{joins}{order}"

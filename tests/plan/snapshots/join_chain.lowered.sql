@@ -7,7 +7,7 @@ l_j1 AS (SELECT first(r."limit_" ORDER BY r.__pos) FILTER (WHERE r.__pos = 1) AS
 FROM rows_j1 r),
 __with_1 AS (SELECT a.*, r.__j1_c0
 FROM __with_0 a , l_j1 r)
-SELECT coalesce((a.__j1_c0 > 10), false) AS __keep, a."id" AS "id", a.__j1_c0 AS "limit_", (a.__j1_c0 - a."amount") AS "room"
+SELECT coalesce((a.__j1_c0 > 10), false) AS __keep, CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN a."id" END AS "id", CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN a.__j1_c0 END AS "limit_", CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN (a.__j1_c0 - a."amount") END AS "room"
 FROM __with_1 a
 
 -- many requests
@@ -23,7 +23,7 @@ WHERE r.__pos = 1),
 __with_1 AS (SELECT a.*, r.__j1_c0
 FROM __with_0 a
 LEFT JOIN l_j1 r ON r.__anchor = a.__anchor)
-SELECT coalesce((a.__j1_c0 > 10), false) AS __keep, a."id" AS "id", a.__j1_c0 AS "limit_", (a.__j1_c0 - a."amount") AS "room"
+SELECT coalesce((a.__j1_c0 > 10), false) AS __keep, CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN a."id" END AS "id", CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN a.__j1_c0 END AS "limit_", CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN (a.__j1_c0 - a."amount") END AS "room"
 FROM __with_1 a ORDER BY a.__anchor
 
 -- offline, lookup j0
@@ -66,6 +66,6 @@ WHERE r.__pos = 1),
 __with_1 AS (SELECT a.*, r.__j1_c0
 FROM __with_0 a
 LEFT JOIN l_j1 r ON r.__anchor = a.__anchor)
-SELECT coalesce((a.__j1_c0 > 10), false) AS __keep, a."id" AS "id", a.__j1_c0 AS "limit_", (a.__j1_c0 - a."amount") AS "room"
+SELECT coalesce((a.__j1_c0 > 10), false) AS __keep, CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN a."id" END AS "id", CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN a.__j1_c0 END AS "limit_", CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN (a.__j1_c0 - a."amount") END AS "room"
 FROM __with_1 a ORDER BY a.__anchor)
 WHERE __keep

@@ -5,7 +5,7 @@ FROM rows_s0 r
 WHERE ((r."amount" > 0) AND (r."n" < 20))) r),
 g_s0 AS (SELECT sum((r."amount" * 2)) FILTER (WHERE r.__pos >= 0) AS __a0
 FROM r_s0 r)
-SELECT coalesce(((a."amount" > 0) AND (a."n" < 20)), false) AS __keep, a."id" AS "id", __a0 AS "total"
+SELECT coalesce(((a."amount" > 0) AND (a."n" < 20)), false) AS __keep, CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN a."id" END AS "id", CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN __a0 END AS "total"
 FROM request a, g_s0
 
 -- many requests
@@ -20,7 +20,7 @@ g_s0 AS (SELECT a.__anchor, sum((r."amount" * 2)) FILTER (WHERE r.__pos >= 0) AS
 FROM request a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
-SELECT coalesce(((a."amount" > 0) AND (a."n" < 20)), false) AS __keep, a."id" AS "id", __a0 AS "total"
+SELECT coalesce(((a."amount" > 0) AND (a."n" < 20)), false) AS __keep, CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN a."id" END AS "id", CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN __a0 END AS "total"
 FROM request a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor
 
@@ -61,7 +61,7 @@ FROM (SELECT *, rowid AS __seq
 FROM "tx")) a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
-SELECT coalesce(((a."amount" > 0) AND (a."n" < 20)), false) AS __keep, a."id" AS "id", __a0 AS "total"
+SELECT coalesce(((a."amount" > 0) AND (a."n" < 20)), false) AS __keep, CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN a."id" END AS "id", CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN __a0 END AS "total"
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount", "n", "day"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a
