@@ -55,6 +55,7 @@ class Storage:
         self._tail = Tail(self._database)
         self._indexes = Indexes(self._database, self._files)
         self._readers: dict[IndexSpec, IndexReader] = {}
+        self._ensured: dict[tuple[IndexSpec, frozenset[str], bool], int] = {}
         self._start()
         self._files.remove_orphans()
         self._files.collect()
@@ -293,7 +294,12 @@ class Storage:
         self, spec: IndexSpec, columns: Collection[str], *, live: bool, progress: Progress | None = None
     ) -> None:
         """Build an index, extend it by columns, promote it or rebuild what is damaged, as far as needed."""
-        self._indexes.ensure(spec, columns, live=live, progress=progress)
+        wanted = (spec, frozenset(columns), live)
+        version = self._tail.state().manifest.version
+        # Nothing about an index changes without a new manifest, so asking before every request costs nothing.
+        if self._ensured.get(wanted) != version:
+            self._indexes.ensure(spec, columns, live=live, progress=progress)
+            self._ensured[wanted] = version
 
     def demote_index(self, spec: IndexSpec) -> None:
         """Make a live index a draft; NotFound when there is none."""
