@@ -18,11 +18,9 @@ from workbench.sql.expressions import Expressions
 from workbench.sql.nodes import interval_sql
 from workbench.sql.scope import Relation, Scope
 
-_FLOATS = frozenset({"FLOAT", "DOUBLE"})
 INTEGERS = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"]
 )
-NUMBERS = INTEGERS | _FLOATS
 ORDERED = INTEGERS | {"TIMESTAMP", "DATE"}
 
 _POSITIONAL = {
@@ -299,7 +297,7 @@ class Windows:
         mine, found = rows.table.columns[name], x.type_of(value)
         if stored:
             self._stored_column(node, value, other, "WINDOW ... UNION")
-        if mine != found and not (mine in NUMBERS and found in NUMBERS):
+        if mine != found and not _widens(found, mine):
             x.fail(
                 node,
                 f"column {name!r} is {mine} in {self.anchor.alias} and {found} in {other.alias}",
@@ -486,3 +484,10 @@ class Windows:
         if micros < 0:
             x.fail(bound, "a bound is not negative")
         return micros
+
+
+def _widens(found: str, wanted: str) -> bool:
+    """Whether values of a number type may stand in a column of another: integers in integers, all in DOUBLE."""
+    if found in INTEGERS:
+        return wanted in INTEGERS or wanted in ("FLOAT", "DOUBLE")
+    return wanted == "DOUBLE" and (found == "FLOAT" or found.startswith("DECIMAL"))
