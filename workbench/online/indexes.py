@@ -18,5 +18,6 @@ def index_needs(plan: FeaturePlan) -> list[tuple[IndexSpec, set[str]]]:
     for lookup in plan.lookups:
         needs.setdefault(index_of(lookup), set()).update(lookup_columns(plan, lookup))
     for stage in stages(plan):
-        needs.setdefault(index_of(stage), set()).update(stage.columns)
+        for reader in stage.readers():
+            needs.setdefault(index_of(reader), set()).update(reader.columns)
     return list(needs.items())

@@ -34,7 +34,8 @@ class ReferenceDriver:
     def __init__(self, storage: Storage, plan: FeaturePlan) -> None:
         self.plan = plan
         self.connection = connect(threads=1)
-        parts: tuple[Lookup | Stage, ...] = (*plan.lookups, *stages(plan))
+        readers = [reader for stage in stages(plan) for reader in stage.readers()]
+        parts: tuple[Lookup | Stage, ...] = (*plan.lookups, *readers)
         self.rows = [VisibleRows(plan, part, storage) for part in parts]
         self.single: SingleStatement | None = None
         self.batch: BatchStatements | None = None

@@ -33,6 +33,8 @@ class VisibleRows:
         self.part = part
         self.is_stage = isinstance(part, Stage)
         self.history = isinstance(part, Stage) and part.history
+        self.null_group = isinstance(part, Stage) and part.null_group
+        self.before_time = isinstance(part, Stage) and part.before_time
         self.columns = list(part.columns if isinstance(part, Stage) else lookup_columns(plan, part))
         self.reader = storage.reader(index_of(part))
         types = storage.table(part.source.table).columns
@@ -64,13 +66,13 @@ class VisibleRows:
         cut
             Rows of a greater seq are not known.
         """
-        if not self.history and any(value is None for value in key):
+        if not self.null_group and any(value is None for value in key):
             return None
         upto = since = None
         if self.by_position:
             if order is None:
                 return None
-            upto = (order, seq if self.part.source.own else None)
+            upto = (order - 1, None) if self.before_time else (order, seq if self.part.source.own else None)
             since = order - self.reach if self.reach is not None else None
         rows = self.reader.read(key, self.columns, upto=upto, since=since, limit=self.limit, cut=cut)
         return rows if rows.num_rows else None

@@ -11,9 +11,9 @@ import msgspec
 
 from workbench.errors import DefinitionError, did_you_mean
 from workbench.plan import expr as e
-from workbench.plan.model import Aggregate, Feature, FeaturePlan, Key, Lookup, Source, Window
+from workbench.plan.model import Aggregate, Feature, FeaturePlan, Key, Lookup, Source, Union, Window
 from workbench.plan.native import native
-from workbench.plan.ops import FeatureWindow, LookupSpec, Native, RowSource, WindowSpec
+from workbench.plan.ops import FeatureWindow, LookupSpec, Native, RowSource, UnionSpec, WindowSpec
 from workbench.plan.tables import SourceTable
 
 K = TypeVar("K")
@@ -120,7 +120,7 @@ class _Analysis:
             anchor_columns=(),
             where=where,
             lookups=tuple(self._finished_lookups()),
-            windows=tuple(self.windows.values()),
+            windows=tuple(self._finished_windows()),
             aggregates=tuple(self.aggregates.values()),
             outputs=tuple(outputs),
             dialect=self.dialect,
@@ -209,10 +209,17 @@ class _Analysis:
             frame=spec.frame,
             maxsize=spec.maxsize,
             exclude_current_row=spec.exclude_current_row,
+            exclude_current_time=spec.exclude_current_time,
+            instance_not_in_window=spec.instance_not_in_window,
+            union=tuple(self._union(union) for union in spec.union),
         )
         if window not in self.windows:
             self.windows[window] = _with(window, name=f"w{len(self.windows)}")
         return self.windows[window]
+
+    def _union(self, spec: UnionSpec) -> Union:
+        columns = tuple((name, self.expr(value, spec.source.rows)) for name, value in spec.columns)
+        return Union(self._source(spec.source), columns)
 
     def _lookup_column(self, spec: LookupSpec, value: ops.Value, kind: str) -> e.Column:
         if spec not in self.lookups:
@@ -227,6 +234,21 @@ class _Analysis:
         if row_value not in columns:
             columns[row_value] = f"c{len(columns)}"
         return e.Column(self.lookups[spec], columns[row_value], kind)
+
+    def _finished_windows(self) -> list[Window]:
+        """The windows, with those columns of their unions that anything reads."""
+        finished = []
+        for window in self.windows.values():
+            read = {key.row for key in window.keys} | {window.order} | e.columns(window.source.where, e.ROW)
+            for aggregate in self.aggregates.values():
+                if aggregate.window == window.name:
+                    read = read.union(*(e.columns(v, e.ROW) for v in (*aggregate.args, aggregate.where)))
+            union = tuple(
+                _with(u, columns=tuple((name, value) for name, value in u.columns if name in read))
+                for u in window.union
+            )
+            finished.append(_with(window, union=union))
+        return finished
 
     def _finished_lookups(self) -> list[Lookup]:
         by_name = {name: spec for spec, name in self.lookups.items()}
@@ -243,6 +265,8 @@ def anchor_expressions(plan: FeaturePlan) -> list[e.Expr]:
     parts: tuple[Window | Lookup, ...] = (*plan.windows, *plan.lookups)
     for part in parts:
         found += [part.source.where, *(key.anchor for key in part.keys)]
+        if isinstance(part, Window):
+            found += [union.source.where for union in part.union]
     found += [window.order_anchor for window in plan.windows]
     for aggregate in plan.aggregates:
         found += [*aggregate.args, aggregate.where]

@@ -50,6 +50,14 @@ def _window(plan: FeaturePlan, window: Window) -> list[str]:
     ]
     if window.maxsize is not None:
         lines.append(f"  at most the newest {window.maxsize} rows")
+    for union in window.union:
+        lines.append(f"  and the rows of {union.source.table} with the same keys")
+        if union.source.where is not None:
+            lines.append(f"    only those with {plan_sql(union.source.where)}")
+    if window.instance_not_in_window:
+        lines.append("  without the anchor's stored history")
+    if window.exclude_current_time:
+        lines.append("  without other rows of the same time")
     if window.exclude_current_row:
         lines.append("  without the request row")
     if source.where is not None:

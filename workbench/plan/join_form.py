@@ -36,7 +36,7 @@ def joined_rows(
     """
     columns = part.columns if isinstance(part, Stage) else lookup_columns(plan, part)
     order = order_sql(f"r.{quote(part.order)}", types[part.order]) if part.order else "0"
-    null_matches = isinstance(part, Stage) and part.history
+    null_matches = isinstance(part, Stage) and part.null_group
     picked = ", ".join(["r.__seq", f"{order} AS __ord", *(f"r.{quote(name)}" for name in columns)])
     equal = "IS NOT DISTINCT FROM" if null_matches else "="
     narrowing = ""
@@ -61,7 +61,9 @@ def _anchor_order(stage: Stage) -> str:
 
 def _visible_window(stage: Stage) -> list[str]:
     anchor = _anchor_order(stage)
-    if stage.source.own:
+    if stage.before_time:
+        visible = [f"s.__ord < {anchor}"]
+    elif stage.source.own:
         visible = [f"(s.__ord < {anchor} OR s.__ord = {anchor} AND s.__seq < coalesce(a.__seq, {LATEST}))"]
     else:
         visible = [f"s.__ord <= {anchor}"]

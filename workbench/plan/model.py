@@ -48,12 +48,30 @@ class Frame(msgspec.Struct, frozen=True):
     end: int
 
 
+class Union(msgspec.Struct, frozen=True):
+    """Another table whose rows are in a history window; ``columns`` gives the anchor's column names over its rows.
+
+    Keys and order are stored columns of it; columns that it lacks are NULL.
+    """
+
+    source: Source
+    columns: tuple[tuple[str, Expr], ...]
+
+    def stored(self, name: str) -> str:
+        """Return the stored column behind a key or order column of the anchor."""
+        value = dict(self.columns)[name]
+        assert isinstance(value, e.Column)
+        return value.name
+
+
 class Window(msgspec.Struct, frozen=True):
     """The rows that an aggregate sees.
 
     ``history``: the window is over the anchor's own table and the anchor row is position 0 of it; otherwise it is over
     another table alone and stored rows count from 1. ``order`` is the column that is time for this window;
-    ``order_anchor`` is the anchor's value of it.
+    ``order_anchor`` is the anchor's value of it. ``union`` adds rows of other tables to a history window;
+    ``exclude_current_time`` drops the other rows of the anchor's time, ``instance_not_in_window`` the anchor's stored
+    history (the anchor row itself stays in both).
     """
 
     name: str
@@ -65,6 +83,9 @@ class Window(msgspec.Struct, frozen=True):
     frame: Frame
     maxsize: int | None = None
     exclude_current_row: bool = False
+    exclude_current_time: bool = False
+    instance_not_in_window: bool = False
+    union: tuple[Union, ...] = ()
 
 
 class Lookup(msgspec.Struct, frozen=True):
@@ -150,6 +171,7 @@ class FeaturePlan(msgspec.Struct, frozen=True):
     def tables(self) -> list[str]:
         """Names of the tables that the view reads, the anchor's first."""
         names = [self.table, *(w.source.table for w in self.windows), *(k.source.table for k in self.lookups)]
+        names += [union.source.table for window in self.windows for union in window.union]
         return list(dict.fromkeys(names))
 
     def columns_of(self, part: Window | Lookup) -> set[str]:

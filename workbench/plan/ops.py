@@ -54,6 +54,14 @@ class RowSource:
 
 
 @dataclass(frozen=True)
+class UnionSpec:
+    """A table of WINDOW ... UNION: its rows, and the anchor's column names over them."""
+
+    source: RowSource
+    columns: tuple[tuple[str, ops.Value], ...]
+
+
+@dataclass(frozen=True)
 class WindowSpec:
     """A window as the query says it; see :class:`workbench.plan.model.Window`."""
 
@@ -65,6 +73,9 @@ class WindowSpec:
     frame: Frame
     maxsize: int | None = None
     exclude_current_row: bool = False
+    exclude_current_time: bool = False
+    instance_not_in_window: bool = False
+    union: tuple[UnionSpec, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -148,13 +148,21 @@ class RequestForm:
         columns = [quote(name) for name in stage.columns]
         head = ["__anchor"] if self.grouped else []
         picked = ", ".join(f"r.{name}" for name in [*head, "__pos", "__age", *columns])
-        source, changed = self.rows(stage, anchors), False
-        if stage.history and not self.request_included:
-            own = ", ".join([*(f"a.{name}" for name in head), "0", "0", *(f"a.{name}" for name in columns)])
-            source = f"(SELECT {picked} FROM {source} r UNION ALL SELECT {own} FROM {anchors} a)"
+        merged = stage.members is not None
+        source = self._merged(stage, anchors) if merged else self.rows(stage, anchors)
+        changed = merged
+        if stage.history and (merged or not self.request_included):
+            own = [
+                *(f"a.{name}" for name in head),
+                "0 AS __pos",
+                "0 AS __age",
+                *(f"a.{name}" for name in columns),
+            ]
+            request = f"SELECT {', '.join(own)} FROM {anchors} a"
+            source = f"(SELECT {picked} FROM {source} r UNION ALL {request})" if source else f"({request})"
             changed = True
         partition = "PARTITION BY r.__anchor" if self.grouped else ""
-        if stage.source.where is not None:
+        if stage.source.where is not None and not merged:
             first = 0 if stage.history else 1
             number = f"row_number() OVER ({partition} ORDER BY r.__pos) - {1 - first} AS __pos"
             rest = ", ".join(f"r.{name}" for name in [*head, "__age", *columns])
@@ -171,6 +179,30 @@ class RequestForm:
         if firsts:
             return f"SELECT r.*, {', '.join(firsts)} FROM {source} r"
         return f"SELECT * FROM {source} r" if changed else None
+
+    def _merged(self, stage: Stage, anchors: str) -> str | None:
+        """The rows of several tables, numbered together: nearest first, at equal times in the order of the tables."""
+        assert stage.members is not None
+        types = self.plan.request_columns
+        branches = []
+        for rank, member in enumerate(stage.members):
+            values = dict(member.columns)
+            columns = [
+                f"CAST({plan_sql(values[name]) if name in values else 'NULL'} AS {types[name]}) AS {quote(name)}"
+                for name in stage.columns
+            ]
+            head = ["r.__anchor"] if self.grouped else []
+            picked = ", ".join([*head, "r.__age", "r.__seq", f"{rank} AS __rank", *columns])
+            where, join = member.stage.source.where, ""
+            if e.sources(where) - {e.ROW}:
+                join = f" JOIN {anchors} a ON {'a.__anchor = r.__anchor' if self.grouped else 'true'}"
+            condition = f" WHERE {plan_sql(where)}" if where is not None else ""
+            branches.append(f"SELECT {picked} FROM {self.rows(member.stage, anchors)} r{join}{condition}")
+        if not branches:
+            return None
+        partition = "PARTITION BY r.__anchor " if self.grouped else ""
+        number = f"row_number() OVER ({partition}ORDER BY r.__age, r.__rank, r.__seq DESC) AS __pos"
+        return f"(SELECT r.* EXCLUDE (__seq, __rank), {number} FROM ({' UNION ALL '.join(branches)}) r)"
 
     def _order_sql(self, stage: Stage) -> str:
         return order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import msgspec
 
 from workbench.plan import expr as e
-from workbench.plan.model import Aggregate, FeaturePlan, Key, Lookup, Source, Window
+from workbench.plan.model import Aggregate, FeaturePlan, Key, Lookup, Source, Union, Window
 
 
 class Stage(msgspec.Struct, frozen=True):
     """Windows over one source with one key and one order, and their aggregates.
 
     This is the seam where kernels enter: sorted columns in, feature columns out.
+
+    ``null_group``: NULL keys are a group of their own (in a history), rather than matching nothing.
+    ``before_time``: rows of the anchor's own time are not seen. ``members``: the tables whose rows the stage merges,
+    nearest first among equal times; None for the common stage of one table.
     """
 
     name: str
@@ -23,16 +27,24 @@ class Stage(msgspec.Struct, frozen=True):
     windows: tuple[Window, ...]
     aggregates: tuple[Aggregate, ...]
     columns: tuple[str, ...]
+    null_group: bool = False
+    before_time: bool = False
+    members: tuple[Member, ...] | None = None
 
     @property
     def needs_anchor(self) -> bool:
         """Whether an aggregate or the source's condition reads the anchor row or a lookup as a constant."""
-        values = [self.source.where, *(v for a in self.aggregates for v in (*a.args, a.where))]
+        wheres = [self.source.where, *(member.stage.source.where for member in self.members or ())]
+        values = [*wheres, *(v for a in self.aggregates for v in (*a.args, a.where))]
         return any(source != e.ROW for value in values for source in e.sources(value))
 
     def window(self, name: str) -> Window:
         """Return the window of that name."""
         return next(window for window in self.windows if window.name == name)
+
+    def readers(self) -> tuple[Stage, ...]:
+        """The stages of one table each whose visible rows this stage reads."""
+        return (self,) if self.members is None else tuple(member.stage for member in self.members)
 
     def reach(self) -> int | None:
         """The oldest age that any of the windows reads, or None where one reads further than an age bounds."""
@@ -47,6 +59,13 @@ class Stage(msgspec.Struct, frozen=True):
         return None if any(count is None for count in counts) else max(c for c in counts if c is not None)
 
 
+class Member(msgspec.Struct, frozen=True):
+    """A table of a merged stage: how its visible rows are read, and the merged stage's columns over them."""
+
+    stage: Stage
+    columns: tuple[tuple[str, e.Expr], ...]
+
+
 def _rows(window: Window) -> int | None:
     if window.frame.unit == "rows" and window.frame.start is not None:
         return window.frame.start
@@ -59,27 +78,68 @@ def stages(plan: FeaturePlan) -> tuple[Stage, ...]:
     """Return the stages of a plan, in the order of their first window."""
     grouped: dict[tuple[object, ...], list[Window]] = {}
     for window in plan.windows:
-        key = (window.source, window.history, window.keys, window.order, window.order_anchor)
+        key = (
+            *(window.source, window.history, window.keys, window.order, window.order_anchor),
+            *(window.exclude_current_time, window.instance_not_in_window, window.union),
+        )
         grouped.setdefault(key, []).append(window)
     made = []
     for number, windows in enumerate(grouped.values()):
         first = windows[0]
         names = {window.name for window in windows}
         columns = set().union(*(plan.columns_of(window) for window in windows))
-        made.append(
-            Stage(
-                name=f"s{number}",
-                source=first.source,
-                history=first.history,
-                keys=first.keys,
-                order=first.order,
-                order_anchor=first.order_anchor,
-                windows=tuple(windows),
-                aggregates=tuple(a for a in plan.aggregates if a.window in names),
-                columns=tuple(sorted(columns)),
-            )
+        stage = Stage(
+            name=f"s{number}",
+            source=first.source,
+            history=first.history,
+            keys=first.keys,
+            order=first.order,
+            order_anchor=first.order_anchor,
+            windows=tuple(windows),
+            aggregates=tuple(a for a in plan.aggregates if a.window in names),
+            columns=tuple(sorted(columns)),
+            null_group=first.history,
+            before_time=first.exclude_current_time,
         )
+        made.append(_merged(stage, first))
     return tuple(made)
+
+
+def _merged(stage: Stage, window: Window) -> Stage:
+    """A stage with the members that its window merges, or as it is when it reads one table."""
+    if not window.union and not window.instance_not_in_window:
+        return stage
+    members = []
+    if not window.instance_not_in_window:
+        own = msgspec.structs.replace(stage, name=f"{stage.name}_own", history=False, aggregates=())
+        members.append(Member(own, tuple((name, _row_column(name)) for name in stage.columns)))
+    for number, union in enumerate(window.union):
+        members.append(_union_member(stage, union, f"{stage.name}_{number}"))
+    return msgspec.structs.replace(stage, members=tuple(members))
+
+
+def _union_member(stage: Stage, union: Union, name: str) -> Member:
+    columns = dict(union.columns)
+    read = set().union(
+        *(e.columns(value, e.ROW) for value in columns.values()), e.columns(union.source.where, e.ROW)
+    )
+    keys = tuple(Key(union.stored(key.row), key.anchor) for key in stage.keys)
+    order = union.stored(stage.order)
+    reader = msgspec.structs.replace(
+        stage,
+        name=name,
+        source=union.source,
+        history=False,
+        keys=keys,
+        order=order,
+        aggregates=(),
+        columns=tuple(sorted(read | {key.row for key in keys} | {order})),
+    )
+    return Member(reader, tuple((c, columns[c]) for c in stage.columns if c in columns))
+
+
+def _row_column(name: str) -> e.Column:
+    return e.Column(e.ROW, name, "")
 
 
 def lookup_columns(plan: FeaturePlan, lookup: Lookup) -> tuple[str, ...]:

@@ -25,7 +25,8 @@ def can_lower(stage: Stage, anchors_stored: bool) -> bool:
     history window is not a stored row, nor an order-dependent aggregate of several columns (``arg_max(x, y)``).
     """
     lowered = all(has_window_call(aggregate) for aggregate in stage.aggregates)
-    return lowered and not stage.needs_anchor and (anchors_stored or not stage.history)
+    plain = stage.members is None and not (stage.history and stage.before_time)
+    return lowered and plain and not stage.needs_anchor and (anchors_stored or not stage.history)
 
 
 def window_form(stage: Stage, source: str, source_columns: dict[str, str], anchors: str) -> str:
@@ -110,10 +111,13 @@ def key_names(stage: Stage) -> list[str]:
 def anchor_places(stage: Stage, types: dict[str, str], anchors: str) -> str:
     """Return the query of the anchors' places among the rows: ``__anchor``, ``__ord``, ``__tie`` and their keys.
 
-    Among equal orders an anchor stands behind the rows that it sees: all of another table, earlier seqs of its own.
+    Among equal orders an anchor stands behind the rows that it sees: all of another table, earlier seqs of its own, or
+    none.
     """
     order = order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
     tie = f"coalesce(a.__seq * 2, {LATEST})" if stage.source.own else str(LATEST)
+    if stage.before_time:
+        tie = "-1"
     keys = "".join(
         f", CAST({plan_sql(key.anchor)} AS {types[key.row]}) AS {name}"
         for key, name in zip(stage.keys, key_names(stage), strict=True)
@@ -124,7 +128,7 @@ def anchor_places(stage: Stage, types: dict[str, str], anchors: str) -> str:
 def source_rows(stage: Stage, source: str, types: dict[str, str], where: Expr | None) -> str:
     """Return the query of the rows that any anchor of ``x`` may see: ``__seq``, ``__ord``, keys and columns."""
     conditions = [f"r.{quote(stage.order)} IS NOT NULL"]
-    if stage.keys and not stage.history:
+    if stage.keys and not stage.null_group:
         # NULL keys match nothing in other tables; in the anchor's history they are a group.
         wanted = ", ".join(f"r.{quote(key.row)}" for key in stage.keys)
         conditions += [f"r.{quote(key.row)} IS NOT NULL" for key in stage.keys]

@@ -12,7 +12,7 @@ from sqlglot.expressions.core import Expr as Node
 from workbench.errors import WorkbenchError
 from workbench.plan.aggregates import ORDER_FREE
 from workbench.plan.model import Frame
-from workbench.plan.ops import FeatureWindow, RowSource, WindowSpec
+from workbench.plan.ops import FeatureWindow, RowSource, UnionSpec, WindowSpec
 from workbench.sql.dialect import UNITS, Bound, FeatureWindowBody
 from workbench.sql.expressions import Expressions
 from workbench.sql.nodes import interval_sql
@@ -215,7 +215,6 @@ class Windows:
 
     def _make(self, body: FeatureWindowBody) -> tuple[WindowSpec, Scope]:
         x = self.expressions
-        self._refuse_later_clauses(body)
         history = body.args.get("from_") is None
         if history:
             rows, where = self.history, self._history_where()
@@ -242,20 +241,69 @@ class Windows:
             order_anchor,
             frame,
             maxsize,
-            bool(body.args.get("exclude_current_row")) and history,
+            exclude_current_row=bool(body.args.get("exclude_current_row")) and history,
+            exclude_current_time=bool(body.args.get("exclude_current_time")),
+            instance_not_in_window=self._instance_not_in_window(body, history),
+            union=self._unions(body, rows, [row for row, _ in keys], order),
         )
         return spec, scope
 
-    def _refuse_later_clauses(self, body: FeatureWindowBody) -> None:
+    def _instance_not_in_window(self, body: FeatureWindowBody, history: bool) -> bool:
+        found = bool(body.args.get("instance_not_in_window"))
+        if found and not history:
+            self.expressions.fail(
+                body,
+                "INSTANCE_NOT_IN_WINDOW leaves out the anchor's history, which a window FROM another table never has",
+                "remove it",
+                word="INSTANCE_NOT_IN_WINDOW",
+            )
+        return found
+
+    def _unions(
+        self, body: FeatureWindowBody, rows: Relation, keys: list[str], order: str
+    ) -> tuple[UnionSpec, ...]:
+        """The tables of WINDOW ... UNION: columns match by name; keys and order must be there."""
         x = self.expressions
-        for clause, words in (
-            ("union", "WINDOW ... UNION"),
-            ("exclude_current_time", "EXCLUDE CURRENT_TIME"),
-            ("instance_not_in_window", "INSTANCE_NOT_IN_WINDOW"),
-        ):
-            if body.args.get(clause):
-                word = clause.upper() if clause != "exclude_current_time" else "EXCLUDE"
-                x.fail(body, f"{words} is not available in this version", word=word)
+        nodes = body.args.get("union") or []
+        plain = all(isinstance(v, ops.Field) and v.name == name for name, v in rows.columns.items())
+        if nodes and not plain:
+            x.fail(
+                nodes[0],
+                "WINDOW ... UNION needs a plain table as anchor",
+                "store the columns under these names",
+            )
+        specs = []
+        for number, node in enumerate(nodes):
+            other = self._relation(node, f"union{number}")
+            columns = []
+            for name in rows.columns:
+                value = other.find(name)
+                if value is None and name in (*keys, order):
+                    clause = "ordered" if name == order else "partitioned"
+                    x.fail(node, f"{other.alias} has no column {name!r}, which the window is {clause} by")
+                if value is not None:
+                    columns.append(
+                        (name, self._union_column(node, rows, other, name, value, name in (*keys, order)))
+                    )
+            own = other.table.name == self.anchor.table.name
+            source = RowSource(other.table.name, other.table.time, own, other.rows, other.where)
+            specs.append(UnionSpec(source, tuple(columns)))
+        return tuple(specs)
+
+    def _union_column(
+        self, node: Node, rows: Relation, other: Relation, name: str, value: ops.Value, stored: bool
+    ) -> ops.Value:
+        x = self.expressions
+        mine, found = rows.table.columns[name], x.type_of(value)
+        if stored:
+            self._stored_column(node, value, other, "WINDOW ... UNION")
+        if mine != found and not _widens(found, mine):
+            x.fail(
+                node,
+                f"column {name!r} is {mine} in {self.anchor.alias} and {found} in {other.alias}",
+                f"CAST it in a subquery: UNION (SELECT CAST({name} AS {mine}) AS {name}, ... FROM {other.table.name})",
+            )
+        return value
 
     def _key(self, item: Node, rows: Relation, scope: Scope, history: bool) -> tuple[str, ops.Value]:
         x = self.expressions
@@ -436,3 +484,10 @@ class Windows:
         if micros < 0:
             x.fail(bound, "a bound is not negative")
         return micros
+
+
+def _widens(found: str, wanted: str) -> bool:
+    """Whether values of a number type may stand in a column of another: integers in integers, all in DOUBLE."""
+    if found in INTEGERS:
+        return wanted in INTEGERS or wanted in ("FLOAT", "DOUBLE")
+    return wanted == "DOUBLE" and (found == "FLOAT" or found.startswith("DECIMAL"))

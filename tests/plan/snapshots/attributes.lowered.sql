@@ -10,7 +10,7 @@ FROM request a, g_s0
 WITH r_s0 AS (SELECT r.*, min(CASE WHEN r.__age >= 3600000000 THEN r.__pos END) OVER (PARTITION BY r.__anchor) AS __first_w0
 FROM (SELECT r.__anchor, r.__pos, r.__age, r."amount", r."card", r."n", r."ts"
 FROM rows_s0 r
-UNION ALL SELECT a.__anchor, 0, 0, a."amount", a."card", a."n", a."ts"
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."n", a."ts"
 FROM request a) r),
 g_s0 AS (SELECT a.__anchor, sum(r."amount") FILTER (WHERE r.__pos >= 0 AND r.__age >= 3600000000 AND r.__age <= 86400000000 AND r.__pos < r.__first_w0 + 3) AS __a0, first(r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos >= 2 AND r.__pos <= 2) AS __a1, min(r."n") FILTER (WHERE r.__pos >= 1 AND r.__pos <= 9 AND r.__pos < 5) AS __a2
 FROM request a
@@ -44,7 +44,7 @@ FROM "tx")) a
 JOIN (SELECT r.__seq, epoch_us(r."ts") AS __ord, r."amount", r."card", r."n", r."ts"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND (s.__ord < epoch_us(a."ts") OR s.__ord = epoch_us(a."ts") AND s.__seq < coalesce(a.__seq, 9223372036854775807))) r
-UNION ALL SELECT a.__anchor, 0, 0, a."amount", a."card", a."n", a."ts"
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."n", a."ts"
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount", "n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a) r),

@@ -8,7 +8,7 @@ FROM request a, g_s0
 WITH r_s0 AS (SELECT *
 FROM (SELECT r.__anchor, r.__pos, r.__age, r."amount", r."card", r."mcc", r."n", r."ts"
 FROM rows_s0 r
-UNION ALL SELECT a.__anchor, 0, 0, a."amount", a."card", a."mcc", a."n", a."ts"
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."mcc", a."n", a."ts"
 FROM request a) r),
 g_s0 AS (SELECT a.__anchor, list(r."n" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a0, string_agg(r."mcc", '-' ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a1, first(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a2, mode(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a3, arg_max(r."mcc", r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a4, count(DISTINCT r."mcc") FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a5
 FROM request a
@@ -32,7 +32,7 @@ FROM "tx")) a
 JOIN (SELECT r.__seq, epoch_us(r."ts") AS __ord, r."amount", r."card", r."mcc", r."n", r."ts"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND (s.__ord < epoch_us(a."ts") OR s.__ord = epoch_us(a."ts") AND s.__seq < coalesce(a.__seq, 9223372036854775807))) r
-UNION ALL SELECT a.__anchor, 0, 0, a."amount", a."card", a."mcc", a."n", a."ts"
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."mcc", a."n", a."ts"
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "card", "amount", "n", "mcc"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a) r),

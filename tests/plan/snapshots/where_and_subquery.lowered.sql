@@ -13,7 +13,7 @@ WITH r_s0 AS (SELECT *
 FROM (SELECT row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__pos) - 1 AS __pos, r.__anchor, r.__age, r."amount", r."card", r."day", r."n", r."ts"
 FROM (SELECT r.__anchor, r.__pos, r.__age, r."amount", r."card", r."day", r."n", r."ts"
 FROM rows_s0 r
-UNION ALL SELECT a.__anchor, 0, 0, a."amount", a."card", a."day", a."n", a."ts"
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."day", a."n", a."ts"
 FROM request a) r
 WHERE ((r."amount" > 0) AND (r."n" < 20))) r),
 g_s0 AS (SELECT a.__anchor, sum((r."amount" * 2)) FILTER (WHERE r.__pos >= 0) AS __a0
@@ -50,7 +50,7 @@ FROM "tx")) a
 JOIN (SELECT r.__seq, epoch_us(CAST(r."day" AS TIMESTAMP)) AS __ord, r."amount", r."card", r."day", r."n", r."ts"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND (s.__ord < epoch_us(CAST(a."day" AS TIMESTAMP)) OR s.__ord = epoch_us(CAST(a."day" AS TIMESTAMP)) AND s.__seq < coalesce(a.__seq, 9223372036854775807))) r
-UNION ALL SELECT a.__anchor, 0, 0, a."amount", a."card", a."day", a."n", a."ts"
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."day", a."n", a."ts"
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount", "n", "day"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a) r

@@ -10,7 +10,7 @@ FROM request a, g_s0, g_s1
 WITH r_s0 AS (SELECT *
 FROM (SELECT r.__anchor, r.__pos, r.__age, r."ts"
 FROM rows_s0 r
-UNION ALL SELECT a.__anchor, 0, 0, a."ts"
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."ts"
 FROM request a) r),
 g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 0) AS __a0
 FROM request a
@@ -19,7 +19,7 @@ GROUP BY a.__anchor),
 r_s1 AS (SELECT *
 FROM (SELECT r.__anchor, r.__pos, r.__age, r."card", r."n", r."ts"
 FROM rows_s1 r
-UNION ALL SELECT a.__anchor, 0, 0, a."card", a."n", a."ts"
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."n", a."ts"
 FROM request a) r),
 g_s1 AS (SELECT a.__anchor, max(r."n") FILTER (WHERE r.__pos >= 0 AND r.__age <= 5) AS __a1
 FROM request a
@@ -67,7 +67,7 @@ FROM "tx")) a
 JOIN (SELECT r.__seq, epoch_us(r."ts") AS __ord, r."ts"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r) s ON (s.__ord < epoch_us(a."ts") OR s.__ord = epoch_us(a."ts") AND s.__seq < coalesce(a.__seq, 9223372036854775807))) r
-UNION ALL SELECT a.__anchor, 0, 0, a."ts"
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."ts"
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "card", "n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a) r),
@@ -86,7 +86,7 @@ FROM "tx")) a
 JOIN (SELECT r.__seq, CAST(r."n" AS BIGINT) AS __ord, r."card", r."n", r."ts"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND (s.__ord < CAST(a."n" AS BIGINT) OR s.__ord = CAST(a."n" AS BIGINT) AND s.__seq < coalesce(a.__seq, 9223372036854775807)) AND s.__ord >= CAST(a."n" AS BIGINT) - 5) r
-UNION ALL SELECT a.__anchor, 0, 0, a."card", a."n", a."ts"
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."n", a."ts"
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "card", "n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a) r),

@@ -1,0 +1,92 @@
+-- one request
+WITH g_s0 AS (SELECT count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 86400000000) AS __a0
+FROM rows_s0 r),
+g_s1 AS (SELECT count(*) FILTER (WHERE r.__pos >= 1) AS __a1
+FROM rows_s1 r)
+SELECT true AS __keep, a."id" AS "id", __a0 AS "before", __a1 AS "logins"
+FROM request a, g_s0, g_s1
+
+-- many requests
+WITH r_s0 AS (SELECT *
+FROM (SELECT r.__anchor, r.__pos, r.__age, r."card", r."ts"
+FROM rows_s0 r
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."ts"
+FROM request a) r),
+g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 86400000000) AS __a0
+FROM request a
+LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
+GROUP BY a.__anchor),
+g_s1 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 1) AS __a1
+FROM request a
+LEFT JOIN rows_s1 r ON r.__anchor = a.__anchor
+GROUP BY a.__anchor)
+SELECT true AS __keep, a."id" AS "id", __a0 AS "before", __a1 AS "logins"
+FROM request a
+JOIN g_s0 ON g_s0.__anchor = a.__anchor
+JOIN g_s1 ON g_s1.__anchor = a.__anchor ORDER BY a.__anchor
+
+-- offline, stage s0
+in the request form
+
+-- offline, stage s1
+WITH x AS MATERIALIZED (SELECT a.__anchor, epoch_us(a."ts") AS __ord, -1 AS __tie, CAST(a."card" AS VARCHAR) AS __k0
+FROM anchors a),
+s AS (SELECT r.__seq, epoch_us(r."at") AS __ord, r."card" AS __k0, r."at", r."card"
+FROM logins r
+WHERE r."at" IS NOT NULL AND r."card" IS NOT NULL AND (r."card") IN (SELECT (__k0)
+FROM x)),
+n AS (SELECT *, count(CASE WHEN __anchor IS NULL THEN 1 END) OVER (PARTITION BY __k0 ORDER BY __ord NULLS FIRST, __tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS __visible
+FROM (SELECT * EXCLUDE (__seq), __seq * 2 + 1 AS __tie
+FROM s
+UNION ALL BY NAME SELECT *
+FROM x)),
+q AS (SELECT *, row_number() OVER (PARTITION BY __k0 ORDER BY __anchor NULLS FIRST, __ord, __tie) AS __q
+FROM n),
+b AS (SELECT *, CASE WHEN (greatest(1, 1)) > (__visible) THEN __q + 1 ELSE __q - (greatest(1, 1)) END AS __from_w1, CASE WHEN (greatest(1, 1)) > (__visible) THEN __q + 1 ELSE __q - (__visible) END AS __to_w1
+FROM q),
+v AS (SELECT __anchor, count(*) OVER (PARTITION BY __k0 ORDER BY __anchor NULLS FIRST, __ord, __tie ROWS BETWEEN __from_w1 PRECEDING AND __to_w1 PRECEDING) AS __a1
+FROM b r)
+SELECT *
+FROM v
+WHERE __anchor IS NOT NULL
+
+-- plain
+SELECT "id", "before", "logins"
+FROM (WITH r_s0 AS (SELECT *
+FROM (SELECT r.__anchor, r.__pos, r.__age, r."card", r."ts"
+FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."card", s."ts"
+FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
+FROM (SELECT *, rowid AS __seq
+FROM "tx")) a
+JOIN (SELECT r.__seq, epoch_us(r."ts") AS __ord, r."card", r."ts"
+FROM (SELECT *, rowid AS __seq
+FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND s.__ord < epoch_us(a."ts") AND s.__ord >= epoch_us(a."ts") - 86400000000) r
+UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."ts"
+FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
+FROM (SELECT *, rowid AS __seq
+FROM "tx")) a) r),
+g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 86400000000) AS __a0
+FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
+FROM (SELECT *, rowid AS __seq
+FROM "tx")) a
+LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
+GROUP BY a.__anchor),
+g_s1 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 1) AS __a1
+FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
+FROM (SELECT *, rowid AS __seq
+FROM "tx")) a
+LEFT JOIN (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."at", s."card"
+FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
+FROM (SELECT *, rowid AS __seq
+FROM "tx")) a
+JOIN (SELECT r.__seq, epoch_us(r."at") AS __ord, r."at", r."card"
+FROM (SELECT *, rowid AS __seq
+FROM "logins") r) s ON s."card" = a."card" AND s.__ord < epoch_us(a."ts")) r ON r.__anchor = a.__anchor
+GROUP BY a.__anchor)
+SELECT true AS __keep, a."id" AS "id", __a0 AS "before", __a1 AS "logins"
+FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
+FROM (SELECT *, rowid AS __seq
+FROM "tx")) a
+JOIN g_s0 ON g_s0.__anchor = a.__anchor
+JOIN g_s1 ON g_s1.__anchor = a.__anchor ORDER BY a.__anchor)
+WHERE __keep
