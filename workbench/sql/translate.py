@@ -244,6 +244,13 @@ class _Select:
             self.x.fail(
                 join.this, f"two tables of this query are named {right.alias!r}", "give one another alias"
             )
+        if self.anchor.table.time is None and right.table.time is not None:
+            # Stored rows would find nothing and requests, answered as of now, would find the newest row.
+            self.x.fail(
+                join.this,
+                f"{right.table.name} is joined as of the anchor's time, and {self.anchor.table.name} has no time column",
+                f"create {self.anchor.table.name} with time=",
+            )
         scope = Scope([*self.scope.relations, right])
         keys, where = self._join_condition(join, right, scope)
         source = RowSource(
