@@ -211,14 +211,8 @@ class View:
     # -- helpers
 
     def _cut(self) -> ViewVersion:
-        """The version of exactly this plan: a draft that somebody overwrote since is written again first."""
-        record = self._record
-        if record.state != "draft":
-            return record
-        views.save_draft(
-            self.project.storage, record.view, record.sql, record.dialect, record.plan_json, record.plan_hash
-        )
-        return views.cut_version(self.project.storage, record.view)
+        """The version of exactly this plan, whatever became of the draft since."""
+        return self._record if self.version is not None else views.cut(self.project.storage, self._record)
 
     def _undeploy(self, record: ViewVersion, served: int | None) -> None:
         """Take back a deployment that no server could take up, so that a restart serves what was served before."""

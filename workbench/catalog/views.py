@@ -65,7 +65,10 @@ def save_draft(
             "INSERT OR REPLACE INTO view_versions VALUES (?, ?, ?, ?, ?, ?, ?)",
             (known or view, DRAFT, plan_hash, sql, dialect, plan_json, now()),
         )
-    return get(storage, view)
+        # Read here: another definition may follow at once.
+        saved = _of_plan(transaction, view, plan_hash)
+    assert saved is not None
+    return saved
 
 
 def cut_version(storage: Storage, view: str) -> ViewVersion:
@@ -76,18 +79,42 @@ def cut_version(storage: Storage, view: str) -> ViewVersion:
     NotFound
         There is no such view.
     """
-    latest = get(storage, view)
+    return cut(storage, get(storage, view))
+
+
+def cut(storage: Storage, definition: ViewVersion) -> ViewVersion:
+    """Return the version with a definition's plan, cutting a new one when there is none.
+
+    The latest definition stays as it is, whoever wrote it since.
+
+    Raises
+    ------
+    NotFound
+        The view was dropped.
+    """
     with storage.transaction() as transaction:
+        name = _find_name(transaction, definition.view)
+        if name is None:
+            raise NotFound(f"there is no view {definition.view!r} any more", hint="define it again")
+        known = _of_plan(transaction, name, definition.plan_hash)
+        if known is not None and known.version != DRAFT:
+            return known
         transaction.execute(
             """INSERT INTO view_versions
-               SELECT view, (SELECT max(version) + 1 FROM view_versions WHERE view = draft.view),
-                      plan_hash, sql, dialect, plan_json, ?
-               FROM view_versions draft
-               WHERE view = ? AND version = 0 AND plan_hash NOT IN
-                     (SELECT plan_hash FROM view_versions WHERE view = draft.view AND version > 0)""",
-            (now(), latest.view),
+               SELECT ?, (SELECT max(version) + 1 FROM view_versions WHERE view = ?), ?, ?, ?, ?, ?""",
+            (
+                name,
+                name,
+                definition.plan_hash,
+                definition.sql,
+                definition.dialect,
+                definition.plan_json,
+                now(),
+            ),
         )
-    return get(storage, view)
+        made = _of_plan(transaction, name, definition.plan_hash)
+    assert made is not None
+    return made
 
 
 def get(storage: Storage, view: str, version: int | None = None) -> ViewVersion:
@@ -183,6 +210,14 @@ def _version(row: sqlite3.Row) -> ViewVersion:
         row["created_at"],
         state,
     )
+
+
+def _of_plan(transaction: sqlite3.Connection, view: str, plan_hash: str) -> ViewVersion | None:
+    """The version of a view with that plan, else the draft with it."""
+    row = transaction.execute(
+        _SELECT + " WHERE v.view = ? AND v.plan_hash = ? ORDER BY v.version DESC LIMIT 1", (view, plan_hash)
+    ).fetchone()
+    return _version(row) if row else None
 
 
 def _find_name(transaction: sqlite3.Connection, view: str) -> str | None:
