@@ -1,2 +1,2 @@
-SELECT cards.card, limit_, device
-FROM cards LAST JOIN logins ON cards.card = logins.card
+SELECT c.card, c.limit_, p.limit_ AS before
+FROM cards AS c LAST JOIN cards AS p ON c.card = p.card
