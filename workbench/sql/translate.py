@@ -15,6 +15,7 @@ from workbench.plan.tables import SourceTable
 from workbench.sql.dialect import FeatureWindowBody, LastJoin, parse
 from workbench.sql.expressions import Expressions
 from workbench.sql.functions import Functions
+from workbench.sql.outputs import TIMES, refusal
 from workbench.sql.scope import Relation, Scope
 from workbench.sql.windows import ORDERED, Windows
 
@@ -248,7 +249,8 @@ class _Select:
             # Stored rows would find nothing and requests, answered as of now, would find the newest row.
             self.x.fail(
                 join.this,
-                f"{right.table.name} is joined as of the anchor's time, and {self.anchor.table.name} has no time column",
+                f"{right.table.name} is joined as of the anchor's time, and {self.anchor.table.name} has no time "
+                "column",
                 f"create {self.anchor.table.name} with time=",
             )
         scope = Scope([*self.scope.relations, right])
@@ -379,11 +381,22 @@ class _Select:
         values: dict[str, ops.Value] = {}
         for item in select.expressions:
             for name, value in self._select_item(item, self.scope, values):
+                value = self._feature(item, value)
                 self._add_column(item, values, name, value)
                 self.scope.aliases.setdefault(name.casefold(), value)
         if not values:
             self.x.fail(select, "the query selects nothing", "name at least one feature")
         return values
+
+    def _feature(self, item: exp.Expr, value: ops.Value) -> ops.Value:
+        """A value as a feature: of a type that both sides carry."""
+        kind = self.x.type_of(value)
+        if kind in TIMES:
+            return self.x.bind(item, "op", "cast", [value], "TIMESTAMP")
+        refused = refusal(kind)
+        if refused is not None:
+            self.x.fail(item, *refused)
+        return value
 
     def _select_item(
         self, item: exp.Expr, scope: Scope, before: dict[str, ops.Value]
