@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,17 @@ def test_the_notebook_shows_fifty_rows_escaped(project: Any) -> None:
     shown = project.define("shown", "SELECT '<b>' || id AS x, amount FROM tx").offline()._repr_html_()
     assert shown.count("<tr") == 51 and "&lt;b&gt;0" in shown and "<b>0" not in shown
     assert "NULL" in shown
+
+
+def test_intervals_are_durations_where_a_library_knows_no_months(project: Any, tmp_path: Path) -> None:
+    view = project.define(
+        "spans", "SELECT INTERVAL 1 MONTH AS m, ts - TIMESTAMP '2024-01-01' AS d FROM tx WHERE id < 5"
+    )
+    frame = view.offline().to_polars()
+    assert frame["m"].to_list() == [timedelta(days=30)] * 5
+    assert frame["d"].to_list()[4] == timedelta(hours=1)
+    assert (
+        pq.read_table(view.offline().to_parquet(tmp_path / "x.parquet")).schema.types
+        == [pa.duration("us")] * 2
+    )
+    assert view.check().ok

@@ -68,3 +68,37 @@ def test_only_known_dialects(functions: Functions) -> None:
 def test_what_is_neither_text_nor_ibis_is_refused(functions: Functions, query: Any) -> None:
     with pytest.raises(DefinitionError, match="the text of a SELECT or by an Ibis expression"):
         define(query, TABLES, functions)
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind"),
+    [
+        ("ts::TIMESTAMPTZ", "TIMESTAMP"),
+        ("to_timestamp(n)", "TIMESTAMP"),
+        ("ts::TIMESTAMP_S", "TIMESTAMP"),
+        ("max(ts::TIMESTAMPTZ) OVER (PARTITION BY card ORDER BY ts)", "TIMESTAMP"),
+        ("n::HUGEINT", "HUGEINT"),
+        ("ts - TIMESTAMP '2024-01-01'", "INTERVAL"),
+    ],
+)
+def test_types_that_a_feature_has(functions: Functions, expression: str, kind: str) -> None:
+    assert define(f"SELECT {expression} AS f FROM tx", TABLES, functions).features == {"f": kind}
+
+
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [
+        ("n::INTEGER::BIT", "such as VARCHAR"),
+        ("n::BIGNUM", "such as VARCHAR"),
+        ("ts::TIMESTAMP_NS", "CAST it AS TIMESTAMP"),
+        ("[ts::TIMESTAMPTZ]", "CAST it AS TIMESTAMP"),
+        ("ts::TIMETZ", "CAST it AS TIMESTAMP"),
+    ],
+)
+def test_types_that_a_feature_cannot_have_are_refused_at_their_place(
+    functions: Functions, expression: str, hint: str
+) -> None:
+    with pytest.raises(DefinitionError, match="a feature cannot be") as caught:
+        define(f"SELECT n,\n  {expression} AS f FROM tx", TABLES, functions)
+    assert hint in str(caught.value)
+    assert caught.value.position is not None and caught.value.position.line == 2

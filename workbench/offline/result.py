@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ class Result:
         """Return the rows as a Polars DataFrame (polars must be installed)."""
         import polars
 
-        frame = polars.from_arrow(self.to_pyarrow())
+        frame = polars.from_arrow(_with_durations(self.to_pyarrow()))
         assert isinstance(frame, polars.DataFrame)
         return frame
 
@@ -68,10 +69,12 @@ class Result:
 
         target = Path(path)
         reader = self._table.to_reader() if self._table is not None else self._produce()
-        schema = reader.schema.with_metadata({**(reader.schema.metadata or {}), **self._encoded()})
+        schema = _with_durations(reader.schema.empty_table()).schema.with_metadata(self._encoded())
         with pq.ParquetWriter(target, schema) as writer:
             for batch in reader:
-                writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+                writer.write_table(
+                    _with_durations(pa.Table.from_batches([batch])).replace_schema_metadata(schema.metadata)
+                )
         return target
 
     df = to_pandas
@@ -102,3 +105,16 @@ class Result:
 
     def _encoded(self) -> dict[bytes, bytes]:
         return {f"workbench.{key}".encode(): value.encode() for key, value in self.metadata.items()}
+
+
+def _with_durations(table: pa.Table) -> pa.Table:
+    """Intervals as durations (a month is 30 days), which Polars and Parquet know."""
+    for place, field in enumerate(table.schema):
+        if field.type == pa.month_day_nano_interval():
+            values = [value and _duration(value) for value in table.column(place).to_pylist()]
+            table = table.set_column(place, field.name, pa.array(values, pa.duration("us")))
+    return table
+
+
+def _duration(value: Any) -> timedelta:
+    return timedelta(days=30 * value.months + value.days, microseconds=value.nanoseconds // 1000)

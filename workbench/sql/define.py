@@ -15,6 +15,7 @@ from workbench.plan.request_form import RequestForm
 from workbench.plan.stages import Stage, lookup_columns
 from workbench.plan.tables import SourceTable
 from workbench.sql.functions import Functions
+from workbench.sql.outputs import refusal
 from workbench.sql.translate import translate
 
 DIALECTS = ("workbench",)
@@ -55,7 +56,12 @@ def define(
     def types(plan: FeaturePlan) -> dict[str, str]:
         if not isinstance(query, str):
             _check_calls(plan, functions)
-        return output_types(plan, by_name, functions)
+        found = output_types(plan, by_name, functions)
+        for name, kind in found.items():
+            refused = refusal(kind)
+            if refused is not None:
+                raise DefinitionError(f"{name}: {refused[0]}", hint=refused[1])
+        return found
 
     return analyze(expression, tables, types, dialect)
 
