@@ -81,6 +81,9 @@ _HOST = frozenset(
 )
 
 
+#: Functions that draw at random, though DuckDB does not say so.
+_RANDOM = frozenset({"reservoir_quantile"})
+
 #: Parts of DuckDB's grammar that look like functions and are not in its list.
 _SYNTAX = frozenset({"coalesce", "ifnull", "try"})
 
@@ -129,7 +132,7 @@ class Functions:
         if found is None:
             close = did_you_mean(name, known)
             raise WorkbenchError(f"there is no function {name!r}" + (f"; {close}" if close else ""))
-        if found.volatile:
+        if found.volatile or found.name in _RANDOM:
             raise WorkbenchError(
                 f"{name}() is volatile: it gives another value at every call, so training and serving would differ",
                 hint="compute it before the row is stored, as a column",

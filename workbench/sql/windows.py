@@ -347,7 +347,13 @@ class Windows:
         return str(value.name)
 
     def check_key_types(self, node: Node, row: str, anchor: str) -> None:
-        """Keys are compared without conversion, so their types must be one family."""
+        """Keys are compared without conversion, so their types must be one family, and not nested."""
+        if row.endswith("]") or row.startswith(("STRUCT", "MAP")):
+            self.expressions.fail(
+                node,
+                f"a column of type {row} cannot be a key",
+                "store its text or one of its fields as a column",
+            )
         if row != anchor and not (row in INTEGERS and anchor in INTEGERS):
             self.expressions.fail(
                 node, f"the key's types differ: {row} and {anchor}", f"CAST the anchor's side AS {row}"
