@@ -13,6 +13,7 @@ from workbench.online.rows import VisibleRows, order_values
 from workbench.plan.model import FeaturePlan, Lookup
 from workbench.plan.request_form import RequestForm
 from workbench.plan.stages import Stage
+from workbench.storage.arrays import contiguous
 from workbench.values.types import arrow_schema
 
 
@@ -94,7 +95,9 @@ class BatchStatements:
         else:
             columns = [values[name].to_pylist() for name in rows.key_columns if name is not None]
             keys = list(zip(*columns, strict=True)) if columns else [()] * count
-        return keys, order_values(values[rows.order_column]) if rows.order_column else [None] * count
+        return keys, order_values(contiguous(values[rows.order_column])) if rows.order_column else [
+            None
+        ] * count
 
 
 def _registered(part: Stage | Lookup, anchors: str) -> str:

@@ -99,11 +99,13 @@ class VisibleRows:
         return pa.Table.from_arrays([*columns, *(values[name] for name in self.columns)], schema=self.schema)
 
 
-def order_values(column: pa.ChunkedArray | pa.Array) -> list[int | None]:
+def order_values(column: pa.Array) -> list[int | None]:
     """Return order values as integers: microseconds of times and dates."""
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("us"))
-    return list(column.cast(pa.int64()).to_pylist())
+    # A view where the bits are integers already: a cast costs ten times as much for one value.
+    integers = column.cast if column.type.bit_width < 64 else column.view
+    return list(integers(pa.int64()).to_pylist())
 
 
 def _plain(key: Key) -> str | None:

@@ -40,12 +40,14 @@ class SingleStatement:
             (rows, Slots(connection, f"slots_{rows.part.name}", _types(rows.values), _room(rows)))
             for rows in parts
         ]
+        self.key_names = {name for rows in parts for name in rows.key_columns if name is not None}
+        self.order_names = {rows.order_column for rows in parts if rows.order_column is not None}
         texts = {rows.part.name: slots.sql for rows, slots in self.parts}
 
         def held(part: Stage | Lookup, anchors: str) -> str:
             return texts[part.name]
 
-        form = RequestForm(plan, held, self.request.sql, grouped=False, request_included=True)
+        form = RequestForm(plan, held, self.request.sql, grouped=False, request_included=True, few=True)
         connection.execute(f"PREPARE single AS {form.sql()}")
 
     @staticmethod
@@ -60,9 +62,11 @@ class SingleStatement:
         values = {name: contiguous(rows.column(name)) for name in self.names}
         if not self.request.fill(list(values.values()), seq, None, 0):
             return None
+        keys = {name: values[name].to_pylist()[0] for name in self.key_names}
+        orders = {name: order_values(values[name])[0] for name in self.order_names}
         for part, slots in self.parts:
-            key = tuple([values[name].to_pylist()[0] for name in part.key_columns if name is not None])
-            order = order_values(values[part.order_column])[0] if part.order_column else None
+            key = tuple([keys[name] for name in part.key_columns if name is not None])
+            order = orders[part.order_column] if part.order_column else None
             own = [values[name] for name in part.columns] if part.history else None
             seen = part.read(key, order, seq, cut)
             if not slots.fill(own, None, seen, order or 0):

@@ -70,8 +70,17 @@ _LISTS = frozenset({"list", "array_agg"})
 _ELEMENTS = {"first": 1, "last": -1}
 
 
-def aggregate_call(aggregate: Aggregate, conditions: Sequence[str], oldest_first: str) -> str:
-    """Return ``function(args [ORDER BY]) FILTER (WHERE conditions)``, cast where the plan says so.
+#: Types of which DuckDB's lists tell the same values apart as ``count(DISTINCT)`` does.
+_PLAIN = frozenset({"VARCHAR", "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "DATE", "TIMESTAMP"})
+
+
+def aggregate_call(
+    aggregate: Aggregate, conditions: Sequence[str], oldest_first: str, few: bool = False
+) -> str:
+    """Return the aggregate of the rows that satisfy the conditions, cast where the plan says so.
+
+    Order-free functions ignore NULL, so theirs is ``function(CASE WHEN conditions THEN arg END)``. That takes half the
+    time of FILTER, for which DuckDB gathers the rows anew for every aggregate.
 
     Parameters
     ----------
@@ -81,12 +90,27 @@ def aggregate_call(aggregate: Aggregate, conditions: Sequence[str], oldest_first
         What a row must satisfy to be in the frame.
     oldest_first
         ORDER BY text for order-dependent functions; empty where the rows come in order anyway.
+    few
+        The rows are so few that a list of them costs less than the hash table of a DISTINCT.
     """
     where = list(conditions)
     if aggregate.where is not None:
         where.append(plan_sql(aggregate.where))
-    sql = f"{_call(aggregate, oldest_first)} FILTER (WHERE {' AND '.join(where)})"
-    return cast_sql(aggregate, sql)
+    condition = " AND ".join(where)
+    if aggregate.function not in ORDER_FREE:
+        return cast_sql(aggregate, f"{_call(aggregate, oldest_first)} FILTER (WHERE {condition})")
+    return cast_sql(aggregate, _conditional(aggregate, condition, few))
+
+
+def _conditional(aggregate: Aggregate, condition: str, few: bool) -> str:
+    if aggregate.function == "count_star":
+        return f"count(CASE WHEN {condition} THEN 1 END)"
+    first, *rest = aggregate.args
+    args = ", ".join([f"CASE WHEN {condition} THEN {plan_sql(first)} END", *map(plan_sql, rest)])
+    if few and aggregate.distinct and aggregate.function == "count" and not rest and first.type in _PLAIN:
+        return f"CAST(coalesce(list_unique(list({args})), 0) AS BIGINT)"
+    distinct = "DISTINCT " if aggregate.distinct else ""
+    return f"{call_name(aggregate.function)}({distinct}{args})"
 
 
 def has_window_call(aggregate: Aggregate) -> bool:

@@ -1,6 +1,6 @@
 """The request form: features of anchor rows from the rows that each of them sees, numbered newest first.
 
-No window operator, no sort of history: every aggregate is the plain aggregate with a FILTER on a row's position
+No window operator, no sort of history: every aggregate is the plain aggregate under a condition on a row's position
 (``__pos``: 0 is the request row of a history window, stored rows count from 1) and age (``__age``). One generator
 serves a single request, a batch, a preview and those training sets that the window form cannot say.
 """
@@ -40,6 +40,8 @@ class RequestForm:
         False when there is exactly one anchor row: cheaper SQL of the same meaning.
     request_included
         True when the rows of a history stage hold the request row already, at ``__pos`` 0 and ``__age`` 0.
+    few
+        True when an anchor never sees more than some hundred rows.
     """
 
     plan: FeaturePlan
@@ -47,6 +49,7 @@ class RequestForm:
     request: str
     grouped: bool = True
     request_included: bool = False
+    few: bool = False
 
     def sql(self, extra: tuple[str, ...] = ()) -> str:
         """Return the query: ``__keep`` (the view's WHERE), ``extra`` anchor columns, then the features, by anchor."""
@@ -113,8 +116,9 @@ class RequestForm:
         condition = " AND ".join(where) or "r.__pos = 1"
         names = {name: lookup_name(lookup.name, name) for name, _ in lookup.columns}
         if not self.grouped:
+            newest = " ORDER BY r.__pos" if where else ""
             firsts = ", ".join(
-                f"first({plan_sql(value)} ORDER BY r.__pos) FILTER (WHERE {condition}) AS {names[name]}"
+                f"first({plan_sql(value)}{newest}) FILTER (WHERE {condition}) AS {names[name]}"
                 for name, value in lookup.columns
             )
             return f"SELECT {firsts} FROM {rows}"
@@ -132,7 +136,7 @@ class RequestForm:
         aggregates = []
         for aggregate in stage.aggregates:
             frame = self._frame(stage, stage.window(aggregate.window))
-            call = aggregate_call(aggregate, frame, oldest_first="r.__pos DESC")
+            call = aggregate_call(aggregate, frame, "r.__pos DESC", self.few)
             aggregates.append(f"{call} AS {aggregate_name(aggregate.name)}")
         select = f"SELECT {'a.__anchor, ' if self.grouped else ''}{', '.join(aggregates)}"
         if self.grouped:

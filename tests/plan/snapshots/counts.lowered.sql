@@ -1,5 +1,5 @@
 -- one request
-WITH g_s0 AS (SELECT count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 10800000000) AS __a0, sum(r."amount") FILTER (WHERE r.__pos >= 0 AND r.__age <= 10800000000) AS __a1, avg(r."n") FILTER (WHERE r.__pos >= 0 AND r.__pos <= 4) AS __a2
+WITH g_s0 AS (SELECT count(CASE WHEN r.__pos >= 0 AND r.__age <= 10800000000 THEN 1 END) AS __a0, sum(CASE WHEN r.__pos >= 0 AND r.__age <= 10800000000 THEN r."amount" END) AS __a1, avg(CASE WHEN r.__pos >= 0 AND r.__pos <= 4 THEN r."n" END) AS __a2
 FROM rows_s0 r)
 SELECT true AS __keep, a."id" AS "id", __a0 AS "cnt_3h", __a1 AS "total", __a2 AS "avg_5"
 FROM request a, g_s0
@@ -10,7 +10,7 @@ FROM (SELECT r.__anchor, r.__pos, r.__age, r."amount", r."card", r."n", r."ts"
 FROM rows_s0 r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."n", a."ts"
 FROM request a) r),
-g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 10800000000) AS __a0, sum(r."amount") FILTER (WHERE r.__pos >= 0 AND r.__age <= 10800000000) AS __a1, avg(r."n") FILTER (WHERE r.__pos >= 0 AND r.__pos <= 4) AS __a2
+g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 0 AND r.__age <= 10800000000 THEN 1 END) AS __a0, sum(CASE WHEN r.__pos >= 0 AND r.__age <= 10800000000 THEN r."amount" END) AS __a1, avg(CASE WHEN r.__pos >= 0 AND r.__pos <= 4 THEN r."n" END) AS __a2
 FROM request a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
@@ -46,7 +46,7 @@ UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."n"
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount", "n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a) r),
-g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 10800000000) AS __a0, sum(r."amount") FILTER (WHERE r.__pos >= 0 AND r.__age <= 10800000000) AS __a1, avg(r."n") FILTER (WHERE r.__pos >= 0 AND r.__pos <= 4) AS __a2
+g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 0 AND r.__age <= 10800000000 THEN 1 END) AS __a0, sum(CASE WHEN r.__pos >= 0 AND r.__age <= 10800000000 THEN r."amount" END) AS __a1, avg(CASE WHEN r.__pos >= 0 AND r.__pos <= 4 THEN r."n" END) AS __a2
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount", "n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a

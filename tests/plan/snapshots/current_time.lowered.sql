@@ -1,7 +1,7 @@
 -- one request
-WITH g_s0 AS (SELECT count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 86400000000) AS __a0
+WITH g_s0 AS (SELECT count(CASE WHEN r.__pos >= 0 AND r.__age <= 86400000000 THEN 1 END) AS __a0
 FROM rows_s0 r),
-g_s1 AS (SELECT count(*) FILTER (WHERE r.__pos >= 1) AS __a1
+g_s1 AS (SELECT count(CASE WHEN r.__pos >= 1 THEN 1 END) AS __a1
 FROM rows_s1 r)
 SELECT true AS __keep, a."id" AS "id", __a0 AS "before", __a1 AS "logins"
 FROM request a, g_s0, g_s1
@@ -12,11 +12,11 @@ FROM (SELECT r.__anchor, r.__pos, r.__age, r."card", r."ts"
 FROM rows_s0 r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."ts"
 FROM request a) r),
-g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 86400000000) AS __a0
+g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 0 AND r.__age <= 86400000000 THEN 1 END) AS __a0
 FROM request a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor),
-g_s1 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 1) AS __a1
+g_s1 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 1 THEN 1 END) AS __a1
 FROM request a
 LEFT JOIN rows_s1 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
@@ -65,13 +65,13 @@ UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."ts"
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a) r),
-g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 86400000000) AS __a0
+g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 0 AND r.__age <= 86400000000 THEN 1 END) AS __a0
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor),
-g_s1 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 1) AS __a1
+g_s1 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 1 THEN 1 END) AS __a1
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a

@@ -1,9 +1,9 @@
 -- one request
-WITH l_j0 AS (SELECT first(r."card" ORDER BY r.__pos) FILTER (WHERE r.__pos = 1) AS __j0_c0
+WITH l_j0 AS (SELECT first(r."card") FILTER (WHERE r.__pos = 1) AS __j0_c0
 FROM rows_j0 r),
 __with_0 AS (SELECT a.*, r.__j0_c0
 FROM request a , l_j0 r),
-l_j1 AS (SELECT first(r."limit_" ORDER BY r.__pos) FILTER (WHERE r.__pos = 1) AS __j1_c0
+l_j1 AS (SELECT first(r."limit_") FILTER (WHERE r.__pos = 1) AS __j1_c0
 FROM rows_j1 r),
 __with_1 AS (SELECT a.*, r.__j1_c0
 FROM __with_0 a , l_j1 r)

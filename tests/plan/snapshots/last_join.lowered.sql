@@ -1,5 +1,5 @@
 -- one request
-WITH l_j0 AS (SELECT first(r."device" ORDER BY r.__pos) FILTER (WHERE r.__pos = 1) AS __j0_c0, first(r."score" ORDER BY r.__pos) FILTER (WHERE r.__pos = 1) AS __j0_c1, first(r."at" ORDER BY r.__pos) FILTER (WHERE r.__pos = 1) AS __j0_c2
+WITH l_j0 AS (SELECT first(r."device") FILTER (WHERE r.__pos = 1) AS __j0_c0, first(r."score") FILTER (WHERE r.__pos = 1) AS __j0_c1, first(r."at") FILTER (WHERE r.__pos = 1) AS __j0_c2
 FROM rows_j0 r),
 __with_0 AS (SELECT a.*, r.__j0_c0, r.__j0_c1, r.__j0_c2
 FROM request a , l_j0 r)

@@ -1,5 +1,5 @@
 -- one request
-WITH l_j0 AS (SELECT first(r."amount" ORDER BY r.__pos) FILTER (WHERE r.__pos = 1) AS __j0_c0
+WITH l_j0 AS (SELECT first(r."amount") FILTER (WHERE r.__pos = 1) AS __j0_c0
 FROM rows_j0 r),
 __with_0 AS (SELECT a.*, r.__j0_c0
 FROM request a , l_j0 r)

@@ -1,5 +1,5 @@
 -- one request
-WITH g_s0 AS (SELECT list(r."n" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a0, string_agg(r."mcc", '-' ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a1, first(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a2, mode(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a3, arg_max(r."mcc", r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a4, count(DISTINCT r."mcc") FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a5
+WITH g_s0 AS (SELECT list(r."n" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a0, string_agg(r."mcc", '-' ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a1, first(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a2, mode(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a3, arg_max(r."mcc", r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a4, count(DISTINCT CASE WHEN r.__pos >= 0 AND r.__pos <= 5 THEN r."mcc" END) AS __a5
 FROM rows_s0 r)
 SELECT true AS __keep, __a0 AS "l", __a1 AS "s", __a2 AS "f", __a3 AS "m", __a4 AS "top", __a5 AS "d"
 FROM request a, g_s0
@@ -10,7 +10,7 @@ FROM (SELECT r.__anchor, r.__pos, r.__age, r."amount", r."card", r."mcc", r."n",
 FROM rows_s0 r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."mcc", a."n", a."ts"
 FROM request a) r),
-g_s0 AS (SELECT a.__anchor, list(r."n" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a0, string_agg(r."mcc", '-' ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a1, first(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a2, mode(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a3, arg_max(r."mcc", r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a4, count(DISTINCT r."mcc") FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a5
+g_s0 AS (SELECT a.__anchor, list(r."n" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a0, string_agg(r."mcc", '-' ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a1, first(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a2, mode(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a3, arg_max(r."mcc", r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a4, count(DISTINCT CASE WHEN r.__pos >= 0 AND r.__pos <= 5 THEN r."mcc" END) AS __a5
 FROM request a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
@@ -36,7 +36,7 @@ UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."mc
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "card", "amount", "n", "mcc"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a) r),
-g_s0 AS (SELECT a.__anchor, list(r."n" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a0, string_agg(r."mcc", '-' ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a1, first(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a2, mode(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a3, arg_max(r."mcc", r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a4, count(DISTINCT r."mcc") FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a5
+g_s0 AS (SELECT a.__anchor, list(r."n" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a0, string_agg(r."mcc", '-' ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a1, first(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a2, mode(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a3, arg_max(r."mcc", r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a4, count(DISTINCT CASE WHEN r.__pos >= 0 AND r.__pos <= 5 THEN r."mcc" END) AS __a5
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "card", "amount", "n", "mcc"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a

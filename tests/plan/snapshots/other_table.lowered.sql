@@ -3,7 +3,7 @@ WITH r_s0 AS (SELECT *
 FROM (SELECT row_number() OVER ( ORDER BY r.__pos) - 0 AS __pos, r.__age, r."at", r."card", r."device", r."score"
 FROM rows_s0 r
 WHERE (r."score" > 1)) r),
-g_s0 AS (SELECT max(r."score") FILTER (WHERE r.__pos >= 1 AND r.__pos <= 5) AS __a0, count(*) FILTER (WHERE r.__pos >= 1 AND r.__pos <= 5 AND (r."device" = 'web')) AS __a1
+g_s0 AS (SELECT max(CASE WHEN r.__pos >= 1 AND r.__pos <= 5 THEN r."score" END) AS __a0, count(CASE WHEN r.__pos >= 1 AND r.__pos <= 5 AND (r."device" = 'web') THEN 1 END) AS __a1
 FROM r_s0 r)
 SELECT true AS __keep, a."id" AS "id", __a0 AS "best", __a1 AS "web"
 FROM request a, g_s0
@@ -13,7 +13,7 @@ WITH r_s0 AS (SELECT *
 FROM (SELECT row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__pos) - 0 AS __pos, r.__anchor, r.__age, r."at", r."card", r."device", r."score"
 FROM rows_s0 r
 WHERE (r."score" > 1)) r),
-g_s0 AS (SELECT a.__anchor, max(r."score") FILTER (WHERE r.__pos >= 1 AND r.__pos <= 5) AS __a0, count(*) FILTER (WHERE r.__pos >= 1 AND r.__pos <= 5 AND (r."device" = 'web')) AS __a1
+g_s0 AS (SELECT a.__anchor, max(CASE WHEN r.__pos >= 1 AND r.__pos <= 5 THEN r."score" END) AS __a0, count(CASE WHEN r.__pos >= 1 AND r.__pos <= 5 AND (r."device" = 'web') THEN 1 END) AS __a1
 FROM request a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
@@ -55,7 +55,7 @@ JOIN (SELECT r.__seq, epoch_us(r."at") AS __ord, r."at", r."card", r."device", r
 FROM (SELECT *, rowid AS __seq
 FROM "logins") r) s ON s."card" = a."card" AND s.__ord <= epoch_us(a."ts")) r
 WHERE (r."score" > 1)) r),
-g_s0 AS (SELECT a.__anchor, max(r."score") FILTER (WHERE r.__pos >= 1 AND r.__pos <= 5) AS __a0, count(*) FILTER (WHERE r.__pos >= 1 AND r.__pos <= 5 AND (r."device" = 'web')) AS __a1
+g_s0 AS (SELECT a.__anchor, max(CASE WHEN r.__pos >= 1 AND r.__pos <= 5 THEN r."score" END) AS __a0, count(CASE WHEN r.__pos >= 1 AND r.__pos <= 5 AND (r."device" = 'web') THEN 1 END) AS __a1
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a

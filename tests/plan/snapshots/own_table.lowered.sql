@@ -1,11 +1,11 @@
 -- one request
-WITH g_s0 AS (SELECT count(*) FILTER (WHERE r.__pos >= 1 AND r.__age >= 1 AND r.__age <= 10800000000) AS __a0
+WITH g_s0 AS (SELECT count(CASE WHEN r.__pos >= 1 AND r.__age >= 1 AND r.__age <= 10800000000 THEN 1 END) AS __a0
 FROM rows_s0 r)
 SELECT true AS __keep, a."id" AS "id", __a0 AS "before"
 FROM request a, g_s0
 
 -- many requests
-WITH g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 1 AND r.__age >= 1 AND r.__age <= 10800000000) AS __a0
+WITH g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 1 AND r.__age >= 1 AND r.__age <= 10800000000 THEN 1 END) AS __a0
 FROM request a
 LEFT JOIN rows_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
@@ -37,7 +37,7 @@ WHERE __anchor IS NOT NULL
 
 -- plain
 SELECT "id", "before"
-FROM (WITH g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 1 AND r.__age >= 1 AND r.__age <= 10800000000) AS __a0
+FROM (WITH g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 1 AND r.__age >= 1 AND r.__age <= 10800000000 THEN 1 END) AS __a0
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a

@@ -1,12 +1,12 @@
 -- one request
-WITH g_s0 AS (SELECT count(*) FILTER (WHERE r.__pos >= 1 AND r.__age <= 86400000000 AND (r."device" = a."mcc")) AS __a0, CAST(sum((r."score" + a."n")) FILTER (WHERE r.__pos >= 1 AND r.__age <= 86400000000) AS BIGINT) AS __a1
+WITH g_s0 AS (SELECT count(CASE WHEN r.__pos >= 1 AND r.__age <= 86400000000 AND (r."device" = a."mcc") THEN 1 END) AS __a0, CAST(sum(CASE WHEN r.__pos >= 1 AND r.__age <= 86400000000 THEN (r."score" + a."n") END) AS BIGINT) AS __a1
 FROM request a
 LEFT JOIN rows_s0 r ON true)
 SELECT true AS __keep, a."id" AS "id", __a0 AS "same", __a1 AS "total"
 FROM request a, g_s0
 
 -- many requests
-WITH g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 1 AND r.__age <= 86400000000 AND (r."device" = a."mcc")) AS __a0, CAST(sum((r."score" + a."n")) FILTER (WHERE r.__pos >= 1 AND r.__age <= 86400000000) AS BIGINT) AS __a1
+WITH g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 1 AND r.__age <= 86400000000 AND (r."device" = a."mcc") THEN 1 END) AS __a0, CAST(sum(CASE WHEN r.__pos >= 1 AND r.__age <= 86400000000 THEN (r."score" + a."n") END) AS BIGINT) AS __a1
 FROM request a
 LEFT JOIN rows_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
@@ -19,7 +19,7 @@ in the request form
 
 -- plain
 SELECT "id", "same", "total"
-FROM (WITH g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 1 AND r.__age <= 86400000000 AND (r."device" = a."mcc")) AS __a0, CAST(sum((r."score" + a."n")) FILTER (WHERE r.__pos >= 1 AND r.__age <= 86400000000) AS BIGINT) AS __a1
+FROM (WITH g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 1 AND r.__age <= 86400000000 AND (r."device" = a."mcc") THEN 1 END) AS __a0, CAST(sum(CASE WHEN r.__pos >= 1 AND r.__age <= 86400000000 THEN (r."score" + a."n") END) AS BIGINT) AS __a1
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "n", "mcc"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a

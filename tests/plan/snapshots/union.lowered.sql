@@ -9,7 +9,7 @@ FROM rows_s0_0 r
 WHERE (r."device" = 'web')) r) r
 UNION ALL SELECT 0 AS __pos, 0 AS __age, a."card", a."n", a."ts"
 FROM request a) r),
-g_s0 AS (SELECT count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 604800000000) AS __a0, max(r."n") FILTER (WHERE r.__pos >= 0 AND r.__age <= 604800000000) AS __a1
+g_s0 AS (SELECT count(CASE WHEN r.__pos >= 0 AND r.__age <= 604800000000 THEN 1 END) AS __a0, max(CASE WHEN r.__pos >= 0 AND r.__age <= 604800000000 THEN r."n" END) AS __a1
 FROM r_s0 r),
 r_s1 AS (SELECT *
 FROM (SELECT r.__pos, r.__age, r."card", r."n", r."ts"
@@ -18,7 +18,7 @@ FROM (SELECT r.__age, r.__seq, 0 AS __rank, CAST(r."card" AS VARCHAR) AS "card",
 FROM rows_s1_0 r) r) r
 UNION ALL SELECT 0 AS __pos, 0 AS __age, a."card", a."n", a."ts"
 FROM request a) r),
-g_s1 AS (SELECT CAST(sum(r."n") FILTER (WHERE r.__pos >= 1 AND r.__pos <= 3) AS BIGINT) AS __a2
+g_s1 AS (SELECT CAST(sum(CASE WHEN r.__pos >= 1 AND r.__pos <= 3 THEN r."n" END) AS BIGINT) AS __a2
 FROM r_s1 r)
 SELECT true AS __keep, a."id" AS "id", __a0 AS "events", __a1 AS "most", __a2 AS "strange"
 FROM request a, g_s0, g_s1
@@ -34,7 +34,7 @@ FROM rows_s0_0 r
 WHERE (r."device" = 'web')) r) r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."n", a."ts"
 FROM request a) r),
-g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 604800000000) AS __a0, max(r."n") FILTER (WHERE r.__pos >= 0 AND r.__age <= 604800000000) AS __a1
+g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 0 AND r.__age <= 604800000000 THEN 1 END) AS __a0, max(CASE WHEN r.__pos >= 0 AND r.__age <= 604800000000 THEN r."n" END) AS __a1
 FROM request a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor),
@@ -45,7 +45,7 @@ FROM (SELECT r.__anchor, r.__age, r.__seq, 0 AS __rank, CAST(r."card" AS VARCHAR
 FROM rows_s1_0 r) r) r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."n", a."ts"
 FROM request a) r),
-g_s1 AS (SELECT a.__anchor, CAST(sum(r."n") FILTER (WHERE r.__pos >= 1 AND r.__pos <= 3) AS BIGINT) AS __a2
+g_s1 AS (SELECT a.__anchor, CAST(sum(CASE WHEN r.__pos >= 1 AND r.__pos <= 3 THEN r."n" END) AS BIGINT) AS __a2
 FROM request a
 LEFT JOIN r_s1 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
@@ -86,7 +86,7 @@ UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."n", a."ts"
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a) r),
-g_s0 AS (SELECT a.__anchor, count(*) FILTER (WHERE r.__pos >= 0 AND r.__age <= 604800000000) AS __a0, max(r."n") FILTER (WHERE r.__pos >= 0 AND r.__age <= 604800000000) AS __a1
+g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 0 AND r.__age <= 604800000000 THEN 1 END) AS __a0, max(CASE WHEN r.__pos >= 0 AND r.__age <= 604800000000 THEN r."n" END) AS __a1
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a
@@ -107,7 +107,7 @@ UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."n", a."ts"
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a) r),
-g_s1 AS (SELECT a.__anchor, CAST(sum(r."n") FILTER (WHERE r.__pos >= 1 AND r.__pos <= 3) AS BIGINT) AS __a2
+g_s1 AS (SELECT a.__anchor, CAST(sum(CASE WHEN r.__pos >= 1 AND r.__pos <= 3 THEN r."n" END) AS BIGINT) AS __a2
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a

@@ -3,7 +3,7 @@ WITH r_s0 AS (SELECT *
 FROM (SELECT row_number() OVER ( ORDER BY r.__pos) - 1 AS __pos, r.__age, r."amount", r."card", r."day", r."n", r."ts"
 FROM rows_s0 r
 WHERE ((r."amount" > 0) AND (r."n" < 20))) r),
-g_s0 AS (SELECT sum((r."amount" * 2)) FILTER (WHERE r.__pos >= 0) AS __a0
+g_s0 AS (SELECT sum(CASE WHEN r.__pos >= 0 THEN (r."amount" * 2) END) AS __a0
 FROM r_s0 r)
 SELECT coalesce(((a."amount" > 0) AND (a."n" < 20)), false) AS __keep, CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN a."id" END AS "id", CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN __a0 END AS "total"
 FROM request a, g_s0
@@ -16,7 +16,7 @@ FROM rows_s0 r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."day", a."n", a."ts"
 FROM request a) r
 WHERE ((r."amount" > 0) AND (r."n" < 20))) r),
-g_s0 AS (SELECT a.__anchor, sum((r."amount" * 2)) FILTER (WHERE r.__pos >= 0) AS __a0
+g_s0 AS (SELECT a.__anchor, sum(CASE WHEN r.__pos >= 0 THEN (r."amount" * 2) END) AS __a0
 FROM request a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
@@ -55,7 +55,7 @@ FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", 
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a) r
 WHERE ((r."amount" > 0) AND (r."n" < 20))) r),
-g_s0 AS (SELECT a.__anchor, sum((r."amount" * 2)) FILTER (WHERE r.__pos >= 0) AS __a0
+g_s0 AS (SELECT a.__anchor, sum(CASE WHEN r.__pos >= 0 THEN (r."amount" * 2) END) AS __a0
 FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount", "n", "day"
 FROM (SELECT *, rowid AS __seq
 FROM "tx")) a
