@@ -58,13 +58,18 @@ def test_an_integer_column_is_measured_in_its_own_numbers(plan_of: PlanOf, order
     assert (window.frame.start, window.order) == (start, order.strip('"'))
 
 
-ATTRIBUTES = ("EXCLUDE CURRENT_ROW", "MAXSIZE 4")
+ATTRIBUTES = ("EXCLUDE CURRENT_ROW", "EXCLUDE CURRENT_TIME", "INSTANCE_NOT_IN_WINDOW", "MAXSIZE 4")
 
 
-@pytest.mark.parametrize("attributes", [*permutations(ATTRIBUTES), ("EXCLUDE CURRENT ROW", "maxsize 4")])
+@pytest.mark.parametrize(
+    "attributes", [*permutations(ATTRIBUTES), ("EXCLUDE CURRENT ROW", "maxsize 4", *ATTRIBUTES[1:3])]
+)
 def test_attributes_stand_in_any_order(plan_of: PlanOf, attributes: tuple[str, ...]) -> None:
-    (window,) = plan_of(over(f"ROWS 9 PRECEDING {' '.join(attributes)}")).windows
+    history = "UNION (SELECT at AS ts, card FROM logins) l PARTITION BY card ORDER BY ts ROWS 9 PRECEDING"
+    plan = plan_of(f"SELECT count(*) OVER ({history} {' '.join(attributes)}) AS f FROM tx")
+    (window,) = plan.windows
     assert (window.maxsize, window.exclude_current_row, window.frame) == (4, True, Frame("rows", 9, 0))
+    assert window.exclude_current_time and window.instance_not_in_window and len(window.union) == 1
 
 
 def test_a_window_has_a_name_or_stands_in_its_place(plan_of: PlanOf) -> None:
