@@ -19,7 +19,8 @@ _START = "TIMESTAMP '2026-01-01'"
 #: arrive up to three hours late.
 _PAYMENTS = """
 SELECT i AS id, (hash(i) % {cards})::BIGINT AS card_id, (hash(i + 1) % {merchants})::BIGINT AS merchant_id,
-    {start} + to_minutes(greatest(i * {days} * 1440 // {rows} - (hash(i + 2) % 180)::BIGINT, 0)) AS ts, (hash(i + 3) % 4000)::DOUBLE / 4 AS amount,
+    {start} + to_minutes(greatest(i * {days} * 1440 // {rows} - (hash(i + 2) % 180)::BIGINT, 0)) AS ts,
+    (hash(i + 3) % 4000)::DOUBLE / 4 AS amount,
     (hash(i + 4) % 20)::INTEGER AS mcc, ['DE', 'FR', 'US', 'JP'][(hash(i + 5) % 4)::BIGINT + 1] AS country
 FROM range({rows}) t(i)
 """

@@ -95,9 +95,9 @@ class BatchStatements:
         else:
             columns = [values[name].to_pylist() for name in rows.key_columns if name is not None]
             keys = list(zip(*columns, strict=True)) if columns else [()] * count
-        return keys, order_values(contiguous(values[rows.order_column])) if rows.order_column else [
-            None
-        ] * count
+        if rows.order_column is None:
+            return keys, [None] * count
+        return keys, order_values(contiguous(values[rows.order_column]))
 
 
 def _registered(part: Stage | Lookup, anchors: str) -> str:
