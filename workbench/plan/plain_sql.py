@@ -39,9 +39,12 @@ def plain_sql(plan: FeaturePlan, tables: Mapping[str, Mapping[str, str]]) -> str
         return joined_rows(plan, part, lambda _: _arrivals(table), tables[table], anchors)
 
     columns = "".join(f", {quote(name)}" for name in plan.request_columns)
-    anchors = f"(SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq{columns} FROM {_arrivals(plan.table)})"
+    anchors = (
+        f"SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq{columns} FROM {_arrivals(plan.table)}"
+    )
     features = ", ".join(quote(name) for name in plan.features)
-    return f"SELECT {features} FROM ({RequestForm(plan, rows, anchors).sql()}) WHERE __keep"
+    form = RequestForm(plan, rows, "__anchors")
+    return f"WITH __anchors AS ({anchors}) SELECT {features} FROM ({form.sql()}) WHERE __keep"
 
 
 def _arrivals(table: str) -> str:

@@ -51,42 +51,33 @@ FROM v
 WHERE __anchor IS NOT NULL
 
 -- plain
+WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
+FROM (SELECT *, rowid AS __seq
+FROM "tx"))
 SELECT "id", "before", "logins"
 FROM (WITH r_s0 AS (SELECT *
 FROM (SELECT r.__anchor, r.__pos, r.__age, r."card", r."ts"
 FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."card", s."ts"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN (SELECT r.__seq, epoch_us(r."ts") AS __ord, r."card", r."ts"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND s.__ord < epoch_us(a."ts") AND s.__ord >= epoch_us(a."ts") - 86400000000) r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."ts"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a) r),
+FROM __anchors a) r),
 g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 0 AND r.__age <= 86400000000 THEN 1 END) AS __a0
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor),
 g_s1 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 1 THEN 1 END) AS __a1
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 LEFT JOIN (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."at", s."card"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN (SELECT r.__seq, epoch_us(r."at") AS __ord, r."at", r."card"
 FROM (SELECT *, rowid AS __seq
 FROM "logins") r) s ON s."card" = a."card" AND s.__ord < epoch_us(a."ts")) r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
 SELECT true AS __keep, a."id" AS "id", __a0 AS "before", __a1 AS "logins"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor
 JOIN g_s1 ON g_s1.__anchor = a.__anchor ORDER BY a.__anchor)
 WHERE __keep

@@ -41,20 +41,19 @@ FROM cards r
 QUALIFY row_number() OVER (PARTITION BY r."card" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a.__j0_c0
 
 -- plain
+WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount"
+FROM (SELECT *, rowid AS __seq
+FROM "tx"))
 SELECT "id", "limit_", "room"
 FROM (WITH l_j0 AS (SELECT r.__anchor, r."card" AS __j0_c0
 FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, s."at", s."card"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN (SELECT r.__seq, epoch_us(r."at") AS __ord, r."at", r."card"
 FROM (SELECT *, rowid AS __seq
 FROM "logins") r) s ON s."card" = a."card" AND s.__ord <= epoch_us(a."ts")) r
 WHERE r.__pos = 1),
 __with_0 AS (SELECT a.*, r.__j0_c0
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 LEFT JOIN l_j0 r ON r.__anchor = a.__anchor),
 l_j1 AS (SELECT r.__anchor, r."limit_" AS __j1_c0
 FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, s."card", s."limit_"

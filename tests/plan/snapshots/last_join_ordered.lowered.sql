@@ -22,24 +22,21 @@ FROM __with_0 a ORDER BY a.__anchor
 in the request form
 
 -- plain
+WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "n"
+FROM (SELECT *, rowid AS __seq
+FROM "tx"))
 SELECT "id", "score"
 FROM (WITH l_j0 AS (SELECT r.__anchor, r."score" AS __j0_c0
 FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, s."at", s."card", s."score"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "n"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN (SELECT r.__seq, CAST(r."score" AS BIGINT) AS __ord, r."at", r."card", r."score"
 FROM (SELECT *, rowid AS __seq
 FROM "logins") r) s ON s."card" = a."card") r
-JOIN (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "n"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a ON a.__anchor = r.__anchor
+JOIN __anchors a ON a.__anchor = r.__anchor
 WHERE (r."score" < a."n") AND r."at" <= a."ts"
 QUALIFY row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__pos) = 1),
 __with_0 AS (SELECT a.*, r.__j0_c0
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "n"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 LEFT JOIN l_j0 r ON r.__anchor = a.__anchor)
 SELECT true AS __keep, a."id" AS "id", a.__j0_c0 AS "score"
 FROM __with_0 a ORDER BY a.__anchor)

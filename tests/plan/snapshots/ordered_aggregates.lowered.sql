@@ -22,29 +22,24 @@ JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor
 in the request form
 
 -- plain
+WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "card", "amount", "n", "mcc"
+FROM (SELECT *, rowid AS __seq
+FROM "tx"))
 SELECT "l", "s", "f", "m", "top", "d"
 FROM (WITH r_s0 AS (SELECT *
 FROM (SELECT r.__anchor, r.__pos, r.__age, r."amount", r."card", r."mcc", r."n", r."ts"
 FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."amount", s."card", s."mcc", s."n", s."ts"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "card", "amount", "n", "mcc"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN (SELECT r.__seq, epoch_us(r."ts") AS __ord, r."amount", r."card", r."mcc", r."n", r."ts"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND (s.__ord < epoch_us(a."ts") OR s.__ord = epoch_us(a."ts") AND s.__seq < coalesce(a.__seq, 9223372036854775807))) r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."mcc", a."n", a."ts"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "card", "amount", "n", "mcc"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a) r),
+FROM __anchors a) r),
 g_s0 AS (SELECT a.__anchor, list(r."n" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a0, string_agg(r."mcc", '-' ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a1, first(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a2, mode(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a3, arg_max(r."mcc", r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a4, count(DISTINCT CASE WHEN r.__pos >= 0 AND r.__pos <= 5 THEN r."mcc" END) AS __a5
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "card", "amount", "n", "mcc"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
 SELECT true AS __keep, __a0 AS "l", __a1 AS "s", __a2 AS "f", __a3 AS "m", __a4 AS "top", __a5 AS "d"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "card", "amount", "n", "mcc"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor)
 WHERE __keep

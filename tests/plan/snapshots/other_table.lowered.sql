@@ -44,26 +44,23 @@ FROM v
 WHERE __anchor IS NOT NULL
 
 -- plain
+WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
+FROM (SELECT *, rowid AS __seq
+FROM "tx"))
 SELECT "id", "best", "web"
 FROM (WITH r_s0 AS (SELECT *
 FROM (SELECT row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__pos) - 0 AS __pos, r.__anchor, r.__age, r."at", r."card", r."device", r."score"
 FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."at", s."card", s."device", s."score"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN (SELECT r.__seq, epoch_us(r."at") AS __ord, r."at", r."card", r."device", r."score"
 FROM (SELECT *, rowid AS __seq
 FROM "logins") r) s ON s."card" = a."card" AND s.__ord <= epoch_us(a."ts")) r
 WHERE (r."score" > 1)) r),
 g_s0 AS (SELECT a.__anchor, max(CASE WHEN r.__pos >= 1 AND r.__pos <= 5 THEN r."score" END) AS __a0, count(CASE WHEN r.__pos >= 1 AND r.__pos <= 5 AND (r."device" = 'web') THEN 1 END) AS __a1
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
 SELECT true AS __keep, a."id" AS "id", __a0 AS "best", __a1 AS "web"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor)
 WHERE __keep

@@ -36,22 +36,19 @@ FROM v
 WHERE __anchor IS NOT NULL
 
 -- plain
+WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
+FROM (SELECT *, rowid AS __seq
+FROM "tx"))
 SELECT "id", "before"
 FROM (WITH g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 1 AND r.__age >= 1 AND r.__age <= 10800000000 THEN 1 END) AS __a0
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 LEFT JOIN (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."card", s."ts"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN (SELECT r.__seq, epoch_us(r."ts") AS __ord, r."card", r."ts"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r) s ON s."card" = a."card" AND (s.__ord < epoch_us(a."ts") OR s.__ord = epoch_us(a."ts") AND s.__seq < coalesce(a.__seq, 9223372036854775807)) AND s.__ord >= epoch_us(a."ts") - 10800000000) r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
 SELECT true AS __keep, a."id" AS "id", __a0 AS "before"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor)
 WHERE __keep

@@ -22,24 +22,21 @@ FROM __with_0 a ORDER BY a.__anchor
 in the request form
 
 -- plain
+WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "card", "limit_"
+FROM (SELECT *, rowid AS __seq
+FROM "cards"))
 SELECT "card", "limit_", "before"
 FROM (WITH l_j0 AS (SELECT r.__anchor, r."limit_" AS __j0_c0
 FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, s."card", s."limit_"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "card", "limit_"
-FROM (SELECT *, rowid AS __seq
-FROM "cards")) a
+FROM __anchors a
 JOIN (SELECT r.__seq, 0 AS __ord, r."card", r."limit_"
 FROM (SELECT *, rowid AS __seq
 FROM "cards") r) s ON s."card" = a."card") r
-JOIN (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "card", "limit_"
-FROM (SELECT *, rowid AS __seq
-FROM "cards")) a ON a.__anchor = r.__anchor
+JOIN __anchors a ON a.__anchor = r.__anchor
 WHERE r.__seq < coalesce(a.__seq, 9223372036854775807)
 QUALIFY row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__pos) = 1),
 __with_0 AS (SELECT a.*, r.__j0_c0
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "card", "limit_"
-FROM (SELECT *, rowid AS __seq
-FROM "cards")) a
+FROM __anchors a
 LEFT JOIN l_j0 r ON r.__anchor = a.__anchor)
 SELECT true AS __keep, a."card" AS "card", a."limit_" AS "limit_", a.__j0_c0 AS "before"
 FROM __with_0 a ORDER BY a.__anchor)

@@ -39,31 +39,26 @@ FROM anchors a
 JOIN v ON v.__seq = a.__seq
 
 -- plain
+WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount", "n", "day"
+FROM (SELECT *, rowid AS __seq
+FROM "tx"))
 SELECT "id", "total"
 FROM (WITH r_s0 AS (SELECT *
 FROM (SELECT row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__pos) - 1 AS __pos, r.__anchor, r.__age, r."amount", r."card", r."day", r."n", r."ts"
 FROM (SELECT r.__anchor, r.__pos, r.__age, r."amount", r."card", r."day", r."n", r."ts"
 FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(CAST(a."day" AS TIMESTAMP)) - s.__ord AS __age, s."amount", s."card", s."day", s."n", s."ts"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount", "n", "day"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN (SELECT r.__seq, epoch_us(CAST(r."day" AS TIMESTAMP)) AS __ord, r."amount", r."card", r."day", r."n", r."ts"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND (s.__ord < epoch_us(CAST(a."day" AS TIMESTAMP)) OR s.__ord = epoch_us(CAST(a."day" AS TIMESTAMP)) AND s.__seq < coalesce(a.__seq, 9223372036854775807))) r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."day", a."n", a."ts"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount", "n", "day"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a) r
+FROM __anchors a) r
 WHERE ((r."amount" > 0) AND (r."n" < 20))) r),
 g_s0 AS (SELECT a.__anchor, sum(CASE WHEN r.__pos >= 0 THEN (r."amount" * 2) END) AS __a0
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount", "n", "day"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
 SELECT coalesce(((a."amount" > 0) AND (a."n" < 20)), false) AS __keep, CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN a."id" END AS "id", CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN __a0 END AS "total"
-FROM (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount", "n", "day"
-FROM (SELECT *, rowid AS __seq
-FROM "tx")) a
+FROM __anchors a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor)
 WHERE __keep
