@@ -123,7 +123,8 @@ class RequestForm:
             )
             return f"SELECT {firsts} FROM {rows}"
         values = ", ".join(f"{plan_sql(value)} AS {names[name]}" for name, value in lookup.columns)
-        newest = "row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__pos) = 1"
+        # Not row_number() = 1: DuckDB 1.5 rewrites that, and fails where a range condition stands below.
+        newest = "r.__pos = min(r.__pos) OVER (PARTITION BY r.__anchor)"
         return f"SELECT r.__anchor, {values} FROM {rows} WHERE {condition}{f' QUALIFY {newest}' if where else ''}"
 
     # -- windows
