@@ -14,6 +14,7 @@ from workbench.deployment import Deployment, ensure_server, wait_for_generation
 from workbench.errors import DefinitionError, RowError, WorkbenchError
 from workbench.offline import OfflineFeatures, Progress, Result
 from workbench.offline.data_lint import lint_data, lint_spine
+from workbench.offline.why import Why, why
 from workbench.online import Engine, index_needs
 from workbench.plan.explain import explain
 from workbench.plan.lint import Finding, lint
@@ -177,6 +178,18 @@ class View:
         if rows != "all":
             _check_rows(rows)
         return Check(self.project.storage, self.plan, self._engine(), self.name).run(rows, progress)
+
+    def why(self, row: dict[str, Any] | int, feature: str) -> Why:
+        """Return the rows behind a feature's value, with age and position, and why their neighbours are outside.
+
+        Parameters
+        ----------
+        row
+            An anchor row with its time, or the arrival number (``seq``) of a stored one, as in a check's examples.
+        feature
+            The feature's name.
+        """
+        return why(self.project.storage, self.plan, row, feature)
 
     def save(self) -> View:
         """Cut a version of the draft and return it; equal plans give the same version."""

@@ -87,6 +87,9 @@ class Report:
             f"  {d.feature}: offline {d.offline!r}, request {d.request!r} for row seq {d.seq} {d.row!r}"
             for d in self.examples[:5]
         ]
+        if self.examples:
+            first = self.examples[0]
+            lines.append(f"  the rows behind a value: view.why({first.seq}, {first.feature!r})")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from workbench.plan.model import Aggregate, FeaturePlan, Frame, Lookup, Window
-from workbench.plan.render import plan_sql
+from workbench.plan.expr import Expr
+from workbench.plan.model import Aggregate, FeaturePlan, Frame, Key, Lookup, Window
+from workbench.plan.render import render
 from workbench.plan.stages import stages
 
 
@@ -13,7 +14,7 @@ def explain(plan: FeaturePlan) -> str:
         f"anchor: {plan.table}" + (f", as of {plan.time}" if plan.time else ", by arrival (no time column)")
     ]
     if plan.where is not None:
-        lines.append(f"  only rows with {plan_sql(plan.where)}")
+        lines.append(f"  only rows with {words(plan.where)}")
     lines.append(f"  a request carries: {', '.join(plan.request_columns) or 'nothing'}")
     for lookup in plan.lookups:
         lines += _lookup(plan, lookup)
@@ -26,7 +27,6 @@ def explain(plan: FeaturePlan) -> str:
 
 
 def _lookup(plan: FeaturePlan, lookup: Lookup) -> list[str]:
-    keys = " and ".join(f"{key.row} = {plan_sql(key.anchor)}" for key in lookup.keys)
     source = lookup.source
     if source.time is None:
         when = "the newest arrival (a static table: not as of the anchor's time)"
@@ -34,26 +34,22 @@ def _lookup(plan: FeaturePlan, lookup: Lookup) -> list[str]:
         when = f"before the anchor row in ({source.time}, arrival)"
     else:
         when = f"with {source.time} <= {plan.table}.{plan.time}"
-    order = lookup.order or "arrival"
-    lines = [f"last row {lookup.name} of {source.table}: {keys}, {when}, the greatest {order}"]
+    lines = [f"{lookup_words(plan, lookup)}, {when}, the greatest {lookup.order or 'arrival'}"]
     if source.where is not None:
-        lines.append(f"  and {plan_sql(source.where)}")
+        lines.append(f"  and {words(source.where)}")
     return lines
 
 
 def _window(plan: FeaturePlan, window: Window) -> list[str]:
     source = window.source
-    keys = ", ".join(f"{key.row} = {plan_sql(key.anchor)}" for key in window.keys) or "all rows"
     whose = "history of the anchor, request row included" if window.history else "request row not included"
-    lines = [
-        f"window {window.name}: {source.table} by {keys} ({whose}), {frame_words(window.frame, window.order)}"
-    ]
+    lines = [f"window {window.name}: {window_words(window)} ({whose})"]
     if window.maxsize is not None:
         lines.append(f"  at most the newest {window.maxsize} rows")
     for union in window.union:
         lines.append(f"  and the rows of {union.source.table} with the same keys")
         if union.source.where is not None:
-            lines.append(f"    only those with {plan_sql(union.source.where)}")
+            lines.append(f"    only those with {words(union.source.where)}")
     if window.instance_not_in_window:
         lines.append("  without the anchor's stored history")
     if window.exclude_current_time:
@@ -61,17 +57,43 @@ def _window(plan: FeaturePlan, window: Window) -> list[str]:
     if window.exclude_current_row:
         lines.append("  without the request row")
     if source.where is not None:
-        lines.append(f"  only rows with {plan_sql(source.where)}")
+        lines.append(f"  only rows with {words(source.where)}")
     calls = [_call(aggregate) for aggregate in plan.aggregates if aggregate.window == window.name]
     lines.append(f"  computes {', '.join(calls)}")
     return lines
 
 
 def _call(aggregate: Aggregate) -> str:
-    args = ", ".join(plan_sql(arg) for arg in aggregate.args)
+    args = ", ".join(words(arg) for arg in aggregate.args)
     distinct = "DISTINCT " if aggregate.distinct else ""
     call = "count(*)" if aggregate.function == "count_star" else f"{aggregate.function}({distinct}{args})"
-    return call if aggregate.where is None else f"{call} where {plan_sql(aggregate.where)}"
+    return call if aggregate.where is None else f"{call} where {words(aggregate.where)}"
+
+
+def words(expr: Expr) -> str:
+    """Return an expression with columns by their plain names."""
+    return render(expr, lambda node: node.name)
+
+
+def window_words(window: Window) -> str:
+    """Return what rows a window is over: table, keys and frame."""
+    return f"{window.source.table} {_by(window.keys)}, {frame_words(window.frame, window.order)}"
+
+
+def lookup_words(plan: FeaturePlan, lookup: Lookup) -> str:
+    """Return which row a lookup finds: table and keys."""
+    return f"last row {lookup.name} of {lookup.source.table} {_by(lookup.keys)}"
+
+
+def aggregate_words(plan: FeaturePlan, aggregate: Aggregate) -> str:
+    """Return what an aggregate computes, over which rows."""
+    return f"{_call(aggregate)} over {window_words(plan.window(aggregate.window))}"
+
+
+def _by(keys: tuple[Key, ...]) -> str:
+    """``by card`` where both sides have the column, ``by card = id`` where not."""
+    names = [key.row if words(key.anchor) == key.row else f"{key.row} = {words(key.anchor)}" for key in keys]
+    return f"by {', '.join(names)}" if names else "as a whole"
 
 
 def frame_words(frame: Frame, order: str) -> str:
@@ -94,6 +116,8 @@ def duration(micros: int) -> str:
     >>> duration(86_400_000_000), duration(1)
     ('1d', '1us')
     """
+    if micros == 0:
+        return "0s"
     for unit, size in (
         ("d", 86_400_000_000),
         ("h", 3_600_000_000),
@@ -101,6 +125,6 @@ def duration(micros: int) -> str:
         ("s", 1_000_000),
         ("ms", 1_000),
     ):
-        if micros % size == 0 and micros:
+        if micros % size == 0:
             return f"{micros // size}{unit}"
     return f"{micros}us"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from workbench.plan import expr as e
 from workbench.plan.aggregates import aggregate_call
-from workbench.plan.model import FeaturePlan, Lookup, Window
+from workbench.plan.model import Aggregate, FeaturePlan, Lookup, Window
 from workbench.plan.render import aggregate_name, lookup_name, plan_sql, quote
-from workbench.plan.stages import Stage, stages
+from workbench.plan.stages import Stage, lookup_columns, stages
 
 LATEST = 9223372036854775807
 
@@ -88,6 +88,38 @@ class RequestForm:
     def stage_sql(self, stage: Stage, anchors: str) -> str:
         """Return the query of one stage for the relation ``anchors``: ``__anchor`` and its aggregates."""
         return f"WITH {', '.join(self._stage(stage, anchors))} SELECT * FROM g_{stage.name}"
+
+    def evidence_sql(self, stage: Stage, aggregate: Aggregate) -> str:
+        """Return the query of the rows that a stage gives an aggregate to choose from.
+
+        ``__pos``, ``__age``, ``__outside`` (why a row is not counted, NULL where it is) and the columns, newest first.
+        """
+        with_parts, anchors = self._lookups()
+        window = self.plan.window(aggregate.window)
+        rows = self._numbered(stage, anchors) or f"SELECT * FROM {self.rows(stage, anchors)} r"
+        reasons = [(f"NOT ({condition})", why) for condition, why in self._frame_reasons(stage, window)]
+        if aggregate.where is not None:
+            reasons.append((f"NOT coalesce({plan_sql(aggregate.where)}, false)", "left out by FILTER"))
+        cases = "".join(f" WHEN {condition} THEN '{why}'" for condition, why in reasons)
+        columns = "".join(f", r.{quote(name)}" for name in stage.columns)
+        return (
+            f"{_with(with_parts)}SELECT r.__pos, r.__age, CASE{cases} END AS __outside{columns} "
+            f"FROM ({rows}) r JOIN {anchors} a ON a.__anchor = r.__anchor ORDER BY r.__pos"
+        )
+
+    def candidates_sql(self, lookup: Lookup) -> str:
+        """Return the query of the rows that a lookup chooses from: ``__pos``, ``__outside`` and the columns."""
+        with_parts, anchors = self._lookups(self.plan.lookups.index(lookup))
+        where = [plan_sql(lookup.source.where)] if lookup.source.where is not None else []
+        where += later_visibility(self.plan, lookup)
+        condition = " AND ".join(f"coalesce({part}, false)" for part in where) or "true"
+        columns = "".join(f", r.{quote(name)}" for name in lookup_columns(self.plan, lookup))
+        newest = f"row_number() OVER (ORDER BY {condition} DESC, r.__pos) > 1"
+        return (
+            f"{_with(with_parts)}SELECT r.__pos, CASE WHEN NOT ({condition}) THEN 'does not satisfy the join' "
+            f"WHEN {newest} THEN 'an older row' END AS __outside{columns} "
+            f"FROM {self.rows(lookup, anchors)} r JOIN {anchors} a ON a.__anchor = r.__anchor ORDER BY r.__pos"
+        )
 
     # -- lookups
 
@@ -214,23 +246,25 @@ class RequestForm:
 
     def _frame(self, stage: Stage, window: Window) -> list[str]:
         """Conditions on a row of the stage for being in a window's frame."""
+        return [condition for condition, _ in self._frame_reasons(stage, window)]
+
+    def _frame_reasons(self, stage: Stage, window: Window) -> list[tuple[str, str]]:
+        """The conditions of a frame, each with what a row that fails it is."""
         frame = window.frame
         measure = "r.__pos" if frame.unit == "rows" else "r.__age"
-        conditions = []
-        # The conditions are also what keeps out the all-NULL row of an anchor that sees nothing.
+        # The first condition is also what keeps out the all-NULL row of an anchor that sees nothing.
         first = 1 if window.exclude_current_row or not stage.history else 0
-        conditions.append(f"r.__pos >= {first}")
+        reasons = [(f"r.__pos >= {first}", "the request row itself")]
         if frame.end > 0:
-            conditions.append(f"{measure} >= {frame.end}")
+            reasons.append((f"{measure} >= {frame.end}", "newer than the frame"))
         if frame.start is not None:
-            conditions.append(f"{measure} <= {frame.start}")
+            reasons.append((f"{measure} <= {frame.start}", "older than the frame"))
         if window.maxsize is not None:
+            newest = str(max(first, frame.end if frame.unit == "rows" else 0))
             if _needs_first(window):
-                conditions.append(f"r.__pos < r.__first_{window.name} + {window.maxsize}")
-            else:
-                newest = max(first, frame.end if frame.unit == "rows" else 0)
-                conditions.append(f"r.__pos < {newest + window.maxsize}")
-        return conditions
+                newest = f"r.__first_{window.name}"
+            reasons.append((f"r.__pos < {newest} + {window.maxsize}", "beyond MAXSIZE"))
+        return reasons
 
     def _join(self, group: str) -> str:
         return f" JOIN {group} ON {group}.__anchor = a.__anchor" if self.grouped else f", {group}"

@@ -1,7 +1,7 @@
 -- one request
 WITH r_s0 AS (SELECT r.*, min(CASE WHEN r.__age >= 3600000000 THEN r.__pos END) OVER () AS __first_w0
 FROM rows_s0 r),
-g_s0 AS (SELECT sum(CASE WHEN r.__pos >= 0 AND r.__age >= 3600000000 AND r.__age <= 86400000000 AND r.__pos < r.__first_w0 + 3 THEN r."amount" END) AS __a0, first(r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos >= 2 AND r.__pos <= 2) AS __a1, min(CASE WHEN r.__pos >= 1 AND r.__pos <= 9 AND r.__pos < 5 THEN r."n" END) AS __a2
+g_s0 AS (SELECT sum(CASE WHEN r.__pos >= 0 AND r.__age >= 3600000000 AND r.__age <= 86400000000 AND r.__pos < r.__first_w0 + 3 THEN r."amount" END) AS __a0, first(r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos >= 2 AND r.__pos <= 2) AS __a1, min(CASE WHEN r.__pos >= 1 AND r.__pos <= 9 AND r.__pos < 1 + 4 THEN r."n" END) AS __a2
 FROM r_s0 r)
 SELECT true AS __keep, a."id" AS "id", __a0 AS "s", __a1 AS "second", __a2 AS "m"
 FROM request a, g_s0
@@ -12,7 +12,7 @@ FROM (SELECT r.__anchor, r.__pos, r.__age, r."amount", r."card", r."n", r."ts"
 FROM rows_s0 r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."n", a."ts"
 FROM request a) r),
-g_s0 AS (SELECT a.__anchor, sum(CASE WHEN r.__pos >= 0 AND r.__age >= 3600000000 AND r.__age <= 86400000000 AND r.__pos < r.__first_w0 + 3 THEN r."amount" END) AS __a0, first(r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos >= 2 AND r.__pos <= 2) AS __a1, min(CASE WHEN r.__pos >= 1 AND r.__pos <= 9 AND r.__pos < 5 THEN r."n" END) AS __a2
+g_s0 AS (SELECT a.__anchor, sum(CASE WHEN r.__pos >= 0 AND r.__age >= 3600000000 AND r.__age <= 86400000000 AND r.__pos < r.__first_w0 + 3 THEN r."amount" END) AS __a0, first(r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos >= 2 AND r.__pos <= 2) AS __a1, min(CASE WHEN r.__pos >= 1 AND r.__pos <= 9 AND r.__pos < 1 + 4 THEN r."n" END) AS __a2
 FROM request a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
@@ -47,7 +47,7 @@ FROM (SELECT *, rowid AS __seq
 FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND (s.__ord < epoch_us(a."ts") OR s.__ord = epoch_us(a."ts") AND s.__seq < coalesce(a.__seq, 9223372036854775807))) r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."n", a."ts"
 FROM __anchors a) r),
-g_s0 AS (SELECT a.__anchor, sum(CASE WHEN r.__pos >= 0 AND r.__age >= 3600000000 AND r.__age <= 86400000000 AND r.__pos < r.__first_w0 + 3 THEN r."amount" END) AS __a0, first(r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos >= 2 AND r.__pos <= 2) AS __a1, min(CASE WHEN r.__pos >= 1 AND r.__pos <= 9 AND r.__pos < 5 THEN r."n" END) AS __a2
+g_s0 AS (SELECT a.__anchor, sum(CASE WHEN r.__pos >= 0 AND r.__age >= 3600000000 AND r.__age <= 86400000000 AND r.__pos < r.__first_w0 + 3 THEN r."amount" END) AS __a0, first(r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos >= 2 AND r.__pos <= 2) AS __a1, min(CASE WHEN r.__pos >= 1 AND r.__pos <= 9 AND r.__pos < 1 + 4 THEN r."n" END) AS __a2
 FROM __anchors a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
