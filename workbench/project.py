@@ -16,7 +16,7 @@ from workbench.online import Engine
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql
 from workbench.plan.tables import SourceTable
-from workbench.storage import Storage
+from workbench.storage import Storage, StoredTable
 from workbench.table import Table
 from workbench.training import training_set
 from workbench.values.names import check_name
@@ -90,7 +90,11 @@ class Project:
             A path (Parquet, CSV, JSON), a DataFrame, Arrow, an Ibis table, a pandera schema, or ``{column: type}``.
         time
             The event-time column (a TIMESTAMP, UTC); without it the table is static, ordered by arrival alone.
-        ttl, delay, known, id
+        ttl
+            How long rows are visible, such as ``"30d"``; by default for ever.
+        delay, known
+            When a row becomes known: a duration after its time such as ``"6h"``, or the TIMESTAMP column that says it.
+        id
             Not available in this version.
         if_exists
             What to do when the table exists with other content; the same content is always a no-op.
@@ -249,7 +253,7 @@ class Project:
 
     def source_tables(self) -> dict[str, SourceTable]:
         """Return the tables as queries see them, by name."""
-        return {t.name: SourceTable(t.name, t.columns, t.time) for t in self.storage.tables()}
+        return {table.name: _source_table(table) for table in self.storage.tables()}
 
     def condition(self, text: str, table: str) -> str:
         """Return a condition on rows of a table as SQL over ``a``, checked as a feature query is."""
@@ -274,3 +278,11 @@ class Project:
 
     def __repr__(self) -> str:
         return f"<Project {self.name}: {len(self.list_tables())} tables, {len(self.list_views())} views>"
+
+
+def _source_table(table: StoredTable) -> SourceTable:
+    options = tables.availability(table)
+    delay, ttl = (
+        tables.microseconds(value) if value else None for value in (options["delay"], options["ttl"])
+    )
+    return SourceTable(table.name, table.columns, table.time, delay or 0, options["known"], ttl)

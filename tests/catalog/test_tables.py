@@ -65,12 +65,40 @@ def test_names_are_identifiers(storage: Storage, name: Any) -> None:
     assert "use letters, digits and _" in str(caught.value) or "reserved" in str(caught.value)
 
 
-@pytest.mark.parametrize("option", ["ttl", "delay", "known", "id"])
-def test_options_of_later_versions_are_refused(storage: Storage, option: str) -> None:
-    with pytest.raises(WorkbenchError, match=f"{option}= .* is not available in this version"):
-        create_table(storage, "tx", ROWS, **{option: "6h"})
-    with pytest.raises(WorkbenchError, match=f"{option}= .* is not available in this version"):
-        tables.create(storage, TableSpec("tx", {"a": "BIGINT"}, **{option: "6h"}))
+def test_id_is_refused_in_this_version(storage: Storage) -> None:
+    with pytest.raises(WorkbenchError, match=r"id= .* is not available in this version"):
+        create_table(storage, "tx", ROWS, id="card")
+    with pytest.raises(WorkbenchError, match=r"id= .* is not available in this version"):
+        tables.create(storage, TableSpec("tx", {"a": "BIGINT"}, id="a"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"delay": "soon"}, "'soon' is not a duration"),
+        ({"ttl": "30"}, "'30' is not a duration"),
+        ({"delay": "0h"}, "delay= is longer than nothing"),
+        ({"known": "landed"}, "known='landed' is not there"),
+        ({"known": "card"}, "known='card' is BIGINT, not TIMESTAMP"),
+        ({"known": "ts", "delay": "1h"}, "both say when a row becomes known"),
+    ],
+)
+def test_when_rows_are_known_is_checked(storage: Storage, options: dict[str, str], message: str) -> None:
+    with pytest.raises(WorkbenchError, match=message):
+        tables.create(storage, TableSpec("tx", {"card": "BIGINT", "ts": "TIMESTAMP"}, "ts", **options))
+
+
+def test_when_rows_are_known_belongs_to_the_definition(storage: Storage) -> None:
+    spec = TableSpec("tx", {"card": "BIGINT", "ts": "TIMESTAMP"}, "ts", ttl="30d", delay="6h")
+    assert tables.create(storage, spec) == spec
+    assert tables.get(storage, "tx") == spec
+    with pytest.raises(Conflict, match="its delay is 6h, not None"):
+        tables.create(storage, TableSpec("tx", spec.columns, "ts", ttl="30d"))
+
+
+def test_they_need_a_time(storage: Storage) -> None:
+    with pytest.raises(WorkbenchError, match="ttl= needs a time column"):
+        tables.create(storage, TableSpec("tx", {"card": "BIGINT"}, ttl="1d"))
 
 
 def test_if_exists_is_one_of_three(storage: Storage) -> None:

@@ -29,20 +29,17 @@ Progress = Callable[[str, float], None]
 RowProgress = Callable[[int], None]
 
 _CONTENT = "content"
-_NOT_YET = {
-    "ttl": "how long rows stay visible",
-    "delay": "how long after its time a row becomes known",
-    "known": "the column that says when a row became known",
-    "id": "the column that makes appending a known row do nothing",
-}
+_AVAILABILITY = "availability"
+_UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
 @dataclass(frozen=True)
 class TableSpec:
     """The definition of a table.
 
-    ``time`` is the event-time column; without it rows are ordered by arrival alone. ``ttl``, ``delay``, ``known`` and
-    ``id`` have their place here but are refused in this version.
+    ``time`` is the event-time column; without it rows are ordered by arrival alone. A row becomes known ``delay`` after
+    its time, or at the time in the column ``known``; it is visible for ``ttl``. ``id`` has its place here but is
+    refused in this version.
     """
 
     name: str
@@ -66,7 +63,7 @@ def create(storage: Storage, spec: TableSpec) -> TableSpec:
     """
     columns = {name: stored(kind) for name, kind in spec.columns.items()}
     check_columns(columns)
-    options = {name: getattr(spec, name) for name in _NOT_YET}
+    options = {name: getattr(spec, name) for name in ("ttl", "delay", "known", "id")}
     return create_table(storage, spec.name, columns, time=spec.time, if_exists="error", **options)
 
 
@@ -93,7 +90,11 @@ def create_table(
         A path, a DataFrame, an Arrow or Ibis table, dicts or a schema; see :func:`workbench.values.infer.infer`.
     time
         The event-time column, a TIMESTAMP.
-    ttl, delay, known, id
+    ttl, delay
+        Durations such as ``"30d"`` and ``"6h"``: how long rows are visible, and how long after its time a row is known.
+    known
+        The TIMESTAMP column that says when a row became known.
+    id
         Refused in this version.
     if_exists
         ``error``: an existing table of the same definition that was created from the same rows stays as it is (rows
@@ -112,14 +113,17 @@ def create_table(
         The table differs, or views rely on what would be replaced.
     """
     check_name(name, "table")
-    _check_options(if_exists, ttl=ttl, delay=delay, known=known, id=id)
+    _check_options(if_exists, id)
     prepare(storage)
     existing = _find(storage, name)
     if existing is not None and if_exists == "skip":
         return _spec(existing)
     report = _row_progress(progress, _total(obj))
     columns, reader = infer(obj, time)
-    wanted = TableSpec(name, columns, check_time(columns, time) if time is not None else None)
+    wanted = TableSpec(
+        name, columns, check_time(columns, time) if time is not None else None, ttl, delay, known
+    )
+    _check_availability(wanted)
     if existing is None:
         _refuse_view_name(storage, name)
         # Once more in the commit: loading may take minutes, in which others work on.
@@ -193,6 +197,7 @@ def _load(
     def batches() -> Iterator[pa.RecordBatch]:
         content = Fingerprint(reader.schema)
         yield from content.through(reader)
+        table.options[_AVAILABILITY] = {"ttl": spec.ttl, "delay": spec.delay, "known": spec.known}
         table.options[_CONTENT] = _content(content)  # known by now, and stored with the table in the commit
 
     rows = pa.RecordBatchReader.from_batches(reader.schema, batches())
@@ -299,6 +304,9 @@ def _difference(existing: StoredTable, spec: TableSpec) -> str | None:
             if existing.time
             else "has no time column"
         )
+    for name, value in availability(existing).items():
+        if value != getattr(spec, name):
+            return f"its {name} is {value}, not {getattr(spec, name)}"
     return None
 
 
@@ -309,15 +317,47 @@ def _content(fingerprint: Fingerprint) -> dict[str, Any]:
 # --- checks ---
 
 
-def _check_options(if_exists: str, **options: Any) -> None:
+def _check_options(if_exists: str, id: str | None) -> None:
     if if_exists not in ("error", "skip", "replace"):
         raise WorkbenchError(f"if_exists={if_exists!r} is not known", hint="use 'error', 'skip' or 'replace'")
-    for name, value in options.items():
-        if value is not None:
+    if id is not None:
+        raise WorkbenchError(
+            "id= (the column that makes appending a known row do nothing) is not available in this version",
+            hint="append with an idempotency token: table.append(rows, token=...)",
+        )
+
+
+def _check_availability(spec: TableSpec) -> None:
+    """ttl, delay and known are about the time of rows, and are constants that mean something."""
+    for name in ("ttl", "delay", "known"):
+        if getattr(spec, name) is not None and spec.time is None:
+            raise WorkbenchError(f"{name}= needs a time column", hint="create the table with time=")
+    if spec.delay is not None and spec.known is not None:
+        raise WorkbenchError("delay= and known= both say when a row becomes known", hint="give one of them")
+    for name in ("ttl", "delay"):
+        if getattr(spec, name) is not None and microseconds(getattr(spec, name)) <= 0:
             raise WorkbenchError(
-                f"{name}= ({_NOT_YET[name]}) is not available in this version",
-                hint=f"create the table without {name}=",
+                f"{name}= is longer than nothing", hint=f"write {name}='6h', or leave it out"
             )
+    if spec.known is not None and spec.columns.get(spec.known) != "TIMESTAMP":
+        found = spec.columns.get(spec.known)
+        close = did_you_mean(spec.known, spec.columns)
+        problem = f"is {found}, not TIMESTAMP" if found else "is not there" + (f"; {close}" if close else "")
+        raise WorkbenchError(f"the column known={spec.known!r} {problem}")
+
+
+def microseconds(duration: str) -> int:
+    """Return a duration such as ``6h``, ``30d`` or ``90s`` in microseconds.
+
+    >>> microseconds("6h")
+    21600000000
+    """
+    number, unit = duration.rstrip("abcdefghijklmnopqrstuvwxyz"), duration.lstrip("0123456789")
+    if not number.isdigit() or unit not in _UNITS:
+        raise WorkbenchError(
+            f"{duration!r} is not a duration", hint="write a number and a unit: 90s, 15m, 6h, 30d"
+        )
+    return int(number) * _UNITS[unit]
 
 
 def _find(storage: Storage, name: str) -> StoredTable | None:
@@ -341,7 +381,13 @@ def _refuse_view_name(storage: Storage, name: str) -> None:
 
 
 def _spec(table: StoredTable) -> TableSpec:
-    return TableSpec(table.name, dict(table.columns), table.time)
+    return TableSpec(table.name, dict(table.columns), table.time, **availability(table))
+
+
+def availability(table: StoredTable) -> dict[str, str | None]:
+    """Return ``ttl``, ``delay`` and ``known`` of a stored table."""
+    options = table.options.get(_AVAILABILITY) or {}
+    return {name: options.get(name) for name in ("ttl", "delay", "known")}
 
 
 def _listed(names: Sequence[str]) -> str:

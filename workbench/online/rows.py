@@ -44,7 +44,7 @@ class VisibleRows:
         self.empty = self.schema.empty_table()
         self.key_columns = [_plain(key) for key in part.keys]
         self.order_column, self.by_position = _order(plan, part)
-        self.reach = part.reach() if isinstance(part, Stage) else None
+        self.reach = part.reach() if isinstance(part, Stage) else _living(part)
         self.limit = _limit(plan, part)
 
     @property
@@ -72,10 +72,19 @@ class VisibleRows:
         if self.by_position:
             if order is None:
                 return None
-            upto = (order - 1, None) if self.before_time else (order, seq if self.part.source.own else None)
+            upto = self._upto(order, seq)
             since = order - self.reach if self.reach is not None else None
         rows = self.reader.read(key, self.columns, upto=upto, since=since, limit=self.limit, cut=cut)
         return rows if rows.num_rows else None
+
+    def _upto(self, order: int, seq: int | None) -> tuple[int, int | None]:
+        """The position before which rows are seen."""
+        source = self.part.source
+        if source.delay:
+            return order - source.delay, None
+        if self.before_time:
+            return order - 1, None
+        return order, seq if source.own else None
 
     def numbered(self, rows: pa.Table, anchor: int, order: int | None) -> pa.Table:
         """Return what :meth:`read` gave with ``__anchor`` (the request row's number in its batch), position and age."""
@@ -127,3 +136,8 @@ def _limit(plan: FeaturePlan, part: Stage | Lookup) -> int | None:
     if isinstance(part, Stage):
         return part.rows_needed()
     return 1 if part.source.where is None and not later_visibility(plan, part) else None
+
+
+def _living(lookup: Lookup) -> int | None:
+    """The oldest age at which a row of a lookup is visible."""
+    return lookup.source.ttl - 1 if lookup.source.ttl is not None else None

@@ -196,7 +196,7 @@ class _Analysis:
 
     def _source(self, source: RowSource) -> Source:
         where = self.expr(source.where, source.rows) if source.where is not None else None
-        return Source(source.table, source.time, source.own, where)
+        return Source(source.table, source.time, source.own, where, source.delay, source.ttl)
 
     def _window(self, spec: WindowSpec) -> Window:
         window = Window(

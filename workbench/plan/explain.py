@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.plan.expr import Expr
-from workbench.plan.model import Aggregate, FeaturePlan, Frame, Key, Lookup, Window
+from workbench.plan.model import Aggregate, FeaturePlan, Frame, Key, Lookup, Source, Window
 from workbench.plan.render import render
 from workbench.plan.stages import stages
 
@@ -35,8 +35,16 @@ def _lookup(plan: FeaturePlan, lookup: Lookup) -> list[str]:
     else:
         when = f"with {source.time} <= {plan.table}.{plan.time}"
     lines = [f"{lookup_words(plan, lookup)}, {when}, the greatest {lookup.order or 'arrival'}"]
+    lines += _availability(source)
     if source.where is not None:
         lines.append(f"  and {words(source.where)}")
+    return lines
+
+
+def _availability(source: Source) -> list[str]:
+    lines = [f"  rows are known {duration(source.delay)} after their time"] if source.delay else []
+    if source.ttl is not None:
+        lines.append(f"  rows are visible for {duration(source.ttl)}")
     return lines
 
 
@@ -50,6 +58,7 @@ def _window(plan: FeaturePlan, window: Window) -> list[str]:
         lines.append(f"  and the rows of {union.source.table} with the same keys")
         if union.source.where is not None:
             lines.append(f"    only those with {words(union.source.where)}")
+    lines += _availability(source)
     if window.instance_not_in_window:
         lines.append("  without the anchor's stored history")
     if window.exclude_current_time:

@@ -61,7 +61,9 @@ def _anchor_order(stage: Stage) -> str:
 
 def _visible_window(stage: Stage) -> list[str]:
     anchor = _anchor_order(stage)
-    if stage.before_time:
+    if stage.source.delay:
+        visible = [f"s.__ord <= {anchor} - {stage.source.delay}"]
+    elif stage.before_time:
         visible = [f"s.__ord < {anchor}"]
     elif stage.source.own:
         visible = [f"(s.__ord < {anchor} OR s.__ord = {anchor} AND s.__seq < coalesce(a.__seq, {LATEST}))"]
@@ -78,9 +80,13 @@ def _visible_lookup(plan: FeaturePlan, lookup: Lookup) -> list[str]:
     if plan.time is None or source.time is None or lookup.order != source.time:
         return []  # the request form adds what the order does not say
     anchor = order_sql(f"a.{quote(plan.time)}", "TIMESTAMP")
-    if source.own:
-        return [f"(s.__ord < {anchor} OR s.__ord = {anchor} AND s.__seq < coalesce(a.__seq, {LATEST}))"]
-    return [f"s.__ord <= {anchor}"]
+    living = [f"s.__ord > {anchor} - {source.ttl}"] if source.ttl is not None else []
+    if source.own and not source.delay:
+        return [
+            f"(s.__ord < {anchor} OR s.__ord = {anchor} AND s.__seq < coalesce(a.__seq, {LATEST}))",
+            *living,
+        ]
+    return [f"s.__ord <= {anchor} - {source.delay}", *living]
 
 
 def bulk_lookup(
@@ -104,10 +110,20 @@ def bulk_lookup(
     if by_time:
         assert lookup.order is not None and plan.time is not None
         time = quote(lookup.order)
+        anchor_time = f"a.{quote(plan.time)}"
+        if lookup.source.ttl is not None:
+            # The newest visible row has expired when any has: what is older is older still.
+            alive = f"r.__time > {anchor_time} - INTERVAL '{lookup.source.ttl} microseconds'"
+            found = ", ".join(
+                f"CASE WHEN {alive} THEN r.{lookup_name(lookup.name, name)} END AS {lookup_name(lookup.name, name)}"
+                for name, _ in lookup.columns
+            )
+        if lookup.source.delay:
+            anchor_time += f" - INTERVAL '{lookup.source.delay} microseconds'"
         newest = _newest(f"{values}, r.{time} AS __time", f"{source} r{where}", f"{keys}, r.{time}", "")
         return (
             f"SELECT a.*, {found} FROM {anchors} a ASOF LEFT JOIN ({newest}) r "
-            f"ON {on} AND a.{quote(plan.time)} >= r.__time"
+            f"ON {on} AND {anchor_time} >= r.__time"
         )
     order = f"r.{quote(lookup.order)} DESC NULLS LAST, " if lookup.order else ""
     newest = _newest(values, f"{source} r{where}", keys, order)

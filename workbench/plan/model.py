@@ -21,13 +21,17 @@ class Source(msgspec.Struct, frozen=True):
     """A base table as a window or lookup reads it.
 
     ``own`` says that it is the anchor's own table, where rows are visible strictly before the anchor's (time, seq).
-    ``where`` names columns of the row (``row``), and may name columns of the anchor as constants.
+    ``where`` names columns of the row (``row``), and may name columns of the anchor as constants. A row becomes known
+    ``delay`` microseconds after its time, and is visible for ``ttl`` microseconds; both hold where the source is
+    ordered by its time, and stand in ``where`` otherwise.
     """
 
     table: str
     time: str | None
     own: bool = False
     where: Expr | None = None
+    delay: int = 0
+    ttl: int | None = None
 
 
 class Key(msgspec.Struct, frozen=True):

@@ -51,6 +51,8 @@ class RowSource:
     own: bool
     rows: ops.UnboundTable
     where: ops.Value | None = None
+    delay: int = 0
+    ttl: int | None = None
 
 
 @dataclass(frozen=True)

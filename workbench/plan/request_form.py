@@ -200,13 +200,15 @@ class RequestForm:
             changed = True
         partition = "PARTITION BY r.__anchor" if self.grouped else ""
         if stage.source.where is not None and not merged:
+            # The request row is in its own history whatever the condition says of stored rows.
+            own_row = "r.__pos = 0 OR " if stage.history else ""
             first = 0 if stage.history else 1
             number = f"row_number() OVER ({partition} ORDER BY r.__pos) - {1 - first} AS __pos"
             rest = ", ".join(f"r.{name}" for name in [*head, "__age", *columns])
             join = ""
             if e.sources(stage.source.where) - {e.ROW}:
                 join = f" JOIN {anchors} a ON {'a.__anchor = r.__anchor' if self.grouped else 'true'}"
-            source = f"(SELECT {number}, {rest} FROM {source} r{join} WHERE {plan_sql(stage.source.where)})"
+            source = f"(SELECT {number}, {rest} FROM {source} r{join} WHERE {own_row}{plan_sql(stage.source.where)})"
             changed = True
         firsts = [
             f"min(CASE WHEN r.__age >= {w.frame.end} THEN r.__pos END) OVER ({partition}) AS __first_{w.name}"

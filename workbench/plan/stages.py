@@ -49,7 +49,10 @@ class Stage(msgspec.Struct, frozen=True):
     def reach(self) -> int | None:
         """The oldest age that any of the windows reads, or None where one reads further than an age bounds."""
         ages = [window.frame.start if window.frame.unit == "range" else None for window in self.windows]
-        return None if any(age is None for age in ages) else max(age for age in ages if age is not None)
+        oldest = None if any(age is None for age in ages) else max(age for age in ages if age is not None)
+        if self.source.ttl is None:
+            return oldest
+        return self.source.ttl - 1 if oldest is None else min(oldest, self.source.ttl - 1)
 
     def rows_needed(self) -> int | None:
         """How many of the newest rows suffice for every window, or None where no number does."""

@@ -7,8 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SourceTable:
-    """A table as queries see it: column names with DuckDB types; ``time`` None means that it is static."""
+    """A table as queries see it: column names with DuckDB types; ``time`` None means that it is static.
+
+    A row becomes known ``delay`` microseconds after its time, or at the time in the column ``known``; it is visible for
+    ``ttl`` microseconds.
+    """
 
     name: str
     columns: dict[str, str]
     time: str | None = None
+    delay: int = 0
+    known: str | None = None
+    ttl: int | None = None

@@ -26,6 +26,7 @@ def can_lower(stage: Stage, anchors_stored: bool) -> bool:
     """
     lowered = all(has_window_call(aggregate) for aggregate in stage.aggregates)
     plain = stage.members is None and not (stage.history and stage.before_time)
+    plain = plain and not stage.source.delay and stage.source.ttl is None
     return lowered and plain and not stage.needs_anchor and (anchors_stored or not stage.history)
 
 

@@ -10,13 +10,14 @@ from ibis.common.collections import FrozenOrderedDict
 from sqlglot import exp
 
 from workbench.errors import did_you_mean
-from workbench.plan.ops import FeatureWindow, LookupSpec, RowSource, relation
+from workbench.plan.ops import FeatureWindow, LookupSpec, relation
 from workbench.plan.tables import SourceTable
 from workbench.sql.dialect import FeatureWindowBody, LastJoin, parse
 from workbench.sql.expressions import Expressions
 from workbench.sql.functions import Functions
 from workbench.sql.outputs import TIMES, refusal
 from workbench.sql.scope import Relation, Scope
+from workbench.sql.sources import row_source
 from workbench.sql.windows import ORDERED, Windows
 
 _LATER = {
@@ -255,10 +256,9 @@ class _Select:
             )
         scope = Scope([*self.scope.relations, right])
         keys, where = self._join_condition(join, right, scope)
-        source = RowSource(
-            right.table.name, right.table.time, right.table.name == self.anchor.table.name, right.rows, where
-        )
-        spec = LookupSpec(right.alias, source, tuple(keys), self._join_order(join, right))
+        order = self._join_order(join, right)
+        source = row_source(self.x, join.this, self.anchor, right, where, order)
+        spec = LookupSpec(right.alias, source, tuple(keys), order)
         columns: dict[str, ops.Value] = {
             name: FeatureWindow("", (value,), spec, self.anchor.rows, self.x.type_of(value))
             for name, value in right.columns.items()

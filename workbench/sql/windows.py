@@ -12,11 +12,12 @@ from sqlglot.expressions.core import Expr as Node
 from workbench.errors import WorkbenchError
 from workbench.plan.aggregates import ORDER_FREE
 from workbench.plan.model import Frame
-from workbench.plan.ops import FeatureWindow, RowSource, UnionSpec, WindowSpec
+from workbench.plan.ops import FeatureWindow, UnionSpec, WindowSpec
 from workbench.sql.dialect import UNITS, Bound, FeatureWindowBody
 from workbench.sql.expressions import Expressions
 from workbench.sql.nodes import interval_sql
 from workbench.sql.scope import Relation, Scope
+from workbench.sql.sources import row_source
 
 INTEGERS = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"]
@@ -228,11 +229,10 @@ class Windows:
                 where = extra if where is None else x.bind(body, "op", "and", [where, extra])
         keys = tuple(self._key(item, rows, scope, history) for item in body.args.get("partition_by") or [])
         order, order_anchor, kind = self._order(body, rows, scope, history)
-        source = RowSource(
-            rows.table.name, rows.table.time, rows.table.name == self.anchor.table.name, rows.rows, where
-        )
+        source = row_source(x, body, self.anchor, rows, where, order)
         maxsize = self._maxsize(body)
         frame = self._frame(body, kind)
+        self._check_ttl(body, rows, order, frame)
         spec = WindowSpec(
             source,
             history,
@@ -258,6 +258,16 @@ class Windows:
                 word="INSTANCE_NOT_IN_WINDOW",
             )
         return found
+
+    def _check_ttl(self, body: FeatureWindowBody, rows: Relation, order: str, frame: Frame) -> None:
+        ttl = rows.table.ttl
+        beyond = frame.unit == "range" and frame.start is not None and ttl is not None and frame.start > ttl
+        if beyond and order == rows.table.time:
+            self.expressions.fail(
+                body.args["spec"],
+                f"the frame reaches beyond the ttl of {rows.table.name}: older rows are not visible",
+                "shorten the frame, or create the table with a longer ttl",
+            )
 
     def _unions(
         self, body: FeatureWindowBody, rows: Relation, keys: list[str], order: str
@@ -285,8 +295,8 @@ class Windows:
                     columns.append(
                         (name, self._union_column(node, rows, other, name, value, name in (*keys, order)))
                     )
-            own = other.table.name == self.anchor.table.name
-            source = RowSource(other.table.name, other.table.time, own, other.rows, other.where)
+            stored_order = str(dict(columns)[order].name)
+            source = row_source(x, node, self.anchor, other, other.where, stored_order)
             specs.append(UnionSpec(source, tuple(columns)))
         return tuple(specs)
 

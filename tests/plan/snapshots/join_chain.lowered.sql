@@ -50,7 +50,7 @@ FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s._
 FROM __anchors a
 JOIN (SELECT r.__seq, epoch_us(r."at") AS __ord, r."at", r."card"
 FROM (SELECT *, rowid AS __seq
-FROM "logins") r) s ON s."card" = a."card" AND s.__ord <= epoch_us(a."ts")) r
+FROM "logins") r) s ON s."card" = a."card" AND s.__ord <= epoch_us(a."ts") - 0) r
 WHERE r.__pos = 1),
 __with_0 AS (SELECT a.*, r.__j0_c0
 FROM __anchors a

@@ -2,7 +2,7 @@
 WITH r_s0 AS (SELECT *
 FROM (SELECT row_number() OVER ( ORDER BY r.__pos) - 1 AS __pos, r.__age, r."amount", r."card", r."day", r."n", r."ts"
 FROM rows_s0 r
-WHERE ((r."amount" > 0) AND (r."n" < 20))) r),
+WHERE r.__pos = 0 OR ((r."amount" > 0) AND (r."n" < 20))) r),
 g_s0 AS (SELECT sum(CASE WHEN r.__pos >= 0 THEN (r."amount" * 2) END) AS __a0
 FROM r_s0 r)
 SELECT coalesce(((a."amount" > 0) AND (a."n" < 20)), false) AS __keep, CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN a."id" END AS "id", CASE WHEN coalesce(((a."amount" > 0) AND (a."n" < 20)), false) THEN __a0 END AS "total"
@@ -15,7 +15,7 @@ FROM (SELECT r.__anchor, r.__pos, r.__age, r."amount", r."card", r."day", r."n",
 FROM rows_s0 r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."day", a."n", a."ts"
 FROM request a) r
-WHERE ((r."amount" > 0) AND (r."n" < 20))) r),
+WHERE r.__pos = 0 OR ((r."amount" > 0) AND (r."n" < 20))) r),
 g_s0 AS (SELECT a.__anchor, sum(CASE WHEN r.__pos >= 0 THEN (r."amount" * 2) END) AS __a0
 FROM request a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
@@ -53,7 +53,7 @@ FROM (SELECT *, rowid AS __seq
 FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND (s.__ord < epoch_us(CAST(a."day" AS TIMESTAMP)) OR s.__ord = epoch_us(CAST(a."day" AS TIMESTAMP)) AND s.__seq < coalesce(a.__seq, 9223372036854775807))) r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."day", a."n", a."ts"
 FROM __anchors a) r
-WHERE ((r."amount" > 0) AND (r."n" < 20))) r),
+WHERE r.__pos = 0 OR ((r."amount" > 0) AND (r."n" < 20))) r),
 g_s0 AS (SELECT a.__anchor, sum(CASE WHEN r.__pos >= 0 THEN (r."amount" * 2) END) AS __a0
 FROM __anchors a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor

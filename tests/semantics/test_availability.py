@@ -1,0 +1,130 @@
+"""When a row is known (delay, known) and how long it is visible (ttl), on both sides and against plain Python."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import workbench
+from workbench.errors import DefinitionError
+
+HOUR = timedelta(hours=1)
+START = datetime(2024, 1, 1)
+OPTIONS = [
+    {"delay": "3h"},
+    {"known": "kn"},
+    {"ttl": "8h"},
+    {"delay": "2h", "ttl": "9h"},
+    {"known": "kn", "ttl": "10h"},
+]
+SQL = """
+SELECT tx.id,
+       count(*) OVER history AS history,
+       list(x) OVER near AS near,
+       list(x) OVER last_3 AS last_3,
+       newest.x AS newest,
+       greatest.x AS greatest,
+       count(*) OVER both AS both,
+       count(*) OVER by_o AS by_o
+FROM tx
+LAST JOIN ev AS newest ON newest.k = tx.k
+LAST JOIN ev AS greatest ORDER BY greatest.o ON greatest.k = tx.k
+WINDOW history AS (PARTITION BY k ORDER BY ts ROWS_RANGE BETWEEN 6h PRECEDING AND CURRENT ROW),
+       near AS (FROM ev PARTITION BY k ORDER BY ts ROWS_RANGE BETWEEN 8h PRECEDING AND 1h PRECEDING),
+       last_3 AS (FROM ev PARTITION BY k ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW),
+       both AS (UNION ev PARTITION BY k ORDER BY ts ROWS_RANGE BETWEEN 5h PRECEDING AND CURRENT ROW),
+       by_o AS (FROM ev PARTITION BY k ORDER BY o ROWS_RANGE BETWEEN 4 PRECEDING AND CURRENT ROW)
+"""
+Row = dict[str, Any]
+
+
+def made(dice: random.Random, count: int) -> list[Row]:
+    return [
+        {
+            "id": i,
+            "k": dice.choice([1, 2, None]),
+            "ts": START + dice.randint(0, 30) * HOUR,
+            "x": float(dice.randint(0, 9)),
+            "kn": dice.choice([None, *[START + dice.randint(0, 40) * HOUR for _ in range(6)]]),
+            "o": dice.randint(0, 20),
+        }
+        for i in range(count)
+    ]
+
+
+def hours(text: str) -> timedelta:
+    return int(text.removesuffix("h")) * HOUR
+
+
+def available(row: Row, anchor: Row, options: dict[str, str]) -> bool:
+    if "delay" in options and row["ts"] + hours(options["delay"]) > anchor["ts"]:
+        return False
+    if "known" in options and (row["kn"] is None or row["kn"] > anchor["ts"]):
+        return False
+    return "ttl" not in options or row["ts"] > anchor["ts"] - hours(options["ttl"])
+
+
+def expected(i: int, tx: list[Row], ev: list[Row], own: dict[str, str], other: dict[str, str]) -> Row:
+    anchor = tx[i]
+    at, key = anchor["ts"], anchor["k"]
+    past = [
+        x for j, x in enumerate(tx) if x["k"] == key and (x["ts"], j) < (at, i) and available(x, anchor, own)
+    ]
+    order = sorted(range(len(ev)), key=lambda j: (ev[j]["ts"], j))
+    group = [
+        ev[j] for j in order if ev[j]["k"] == key and ev[j]["ts"] <= at and available(ev[j], anchor, other)
+    ]
+    matching = group if key is not None else []
+    by_o = [x for x in ev if key is not None and x["k"] == key and available(x, anchor, other)]
+    best = max(matching, key=lambda x: (x["o"], x["id"]), default=None)
+    return {
+        "id": anchor["id"],
+        "history": 1 + sum(x["ts"] >= at - 6 * HOUR for x in past),
+        "near": [x["x"] for x in matching if at - 8 * HOUR <= x["ts"] <= at - HOUR] or None,
+        "last_3": [x["x"] for x in matching][-3:] or None,
+        "newest": matching[-1]["x"] if matching else None,
+        "greatest": best["x"] if best else None,
+        "both": 1 + sum(x["ts"] >= at - 5 * HOUR for x in [*past, *group]),
+        "by_o": sum(anchor["o"] - 4 <= x["o"] <= anchor["o"] for x in by_o),
+    }
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: " ".join(options))
+@pytest.mark.parametrize("seed", range(2))
+def test_offline_request_and_plain_python_agree(tmp_path: Path, options: dict[str, str], seed: int) -> None:
+    dice = random.Random(seed)
+    tx, ev = made(dice, 25), made(dice, 40)
+    own: dict[str, str] = options if seed % 2 else {}
+    project = workbench.open(tmp_path)
+    project.create_table("tx", tx, time="ts", **own)  # type: ignore[arg-type]
+    project.create_table("ev", ev, time="ts", **options)  # type: ignore[arg-type]
+    view = project.define("v", SQL)
+    wanted = [expected(i, tx, ev, own, options) for i in range(len(tx))]
+    assert view.offline().to_pyarrow().to_pylist() == wanted, f"seed {seed}"
+    assert sorted(view.preview(25).to_pyarrow().to_pylist(), key=lambda row: row["id"]) == wanted, (
+        f"seed {seed}"
+    )
+    assert view.check("all").different == 0, f"seed {seed}"
+    spine = view.offline(spine=tx).to_pyarrow().to_pylist()
+    assert [view.request(row, as_of=row["ts"]) for row in tx] == spine, f"seed {seed}"
+
+
+def test_a_frame_beyond_the_ttl_is_an_error(tmp_path: Path) -> None:
+    project = workbench.open(tmp_path)
+    project.create_table("tx", {"ts": "TIMESTAMP", "k": "BIGINT"}, time="ts", ttl="1d")
+    with pytest.raises(DefinitionError, match="the frame reaches beyond the ttl of tx"):
+        project.define(
+            "v", "SELECT count(*) OVER (PARTITION BY k ORDER BY ts ROWS_RANGE 3d PRECEDING) AS n FROM tx"
+        )
+
+
+def test_an_anchor_without_time_cannot_say_what_was_known(tmp_path: Path) -> None:
+    project = workbench.open(tmp_path)
+    project.create_table("cards", {"k": "BIGINT", "ts": "TIMESTAMP"})
+    project.create_table("tx", {"ts": "TIMESTAMP", "k": "BIGINT"}, time="ts", delay="6h")
+    with pytest.raises(DefinitionError, match="cards has no time column"):
+        project.define("v", "SELECT count(*) OVER (FROM tx PARTITION BY k ORDER BY ts) AS n FROM cards")
