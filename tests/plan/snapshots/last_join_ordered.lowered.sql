@@ -11,7 +11,7 @@ WITH l_j0 AS (SELECT r.__anchor, r."score" AS __j0_c0
 FROM rows_j0 r
 JOIN request a ON a.__anchor = r.__anchor
 WHERE (r."score" < a."n") AND r."at" <= a."ts"
-QUALIFY row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__pos) = 1),
+QUALIFY r.__pos = min(r.__pos) OVER (PARTITION BY r.__anchor)),
 __with_0 AS (SELECT a.*, r.__j0_c0
 FROM request a
 LEFT JOIN l_j0 r ON r.__anchor = a.__anchor)
@@ -34,7 +34,7 @@ FROM (SELECT *, rowid AS __seq
 FROM "logins") r) s ON s."card" = a."card") r
 JOIN __anchors a ON a.__anchor = r.__anchor
 WHERE (r."score" < a."n") AND r."at" <= a."ts"
-QUALIFY row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__pos) = 1),
+QUALIFY r.__pos = min(r.__pos) OVER (PARTITION BY r.__anchor)),
 __with_0 AS (SELECT a.*, r.__j0_c0
 FROM __anchors a
 LEFT JOIN l_j0 r ON r.__anchor = a.__anchor)
