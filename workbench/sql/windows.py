@@ -323,7 +323,7 @@ class Windows:
             x.fail(
                 item,
                 "PARTITION BY takes columns",
-                "compute the key in a subquery: FROM (SELECT ..., f(x) AS k FROM t)",
+                "store the key as a column of the table",
             )
         row = self._stored_column(item, x.translate(item, Scope([rows])), rows, "PARTITION BY")
         anchor = self.anchor.find(item.name)
