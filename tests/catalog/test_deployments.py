@@ -18,7 +18,7 @@ from workbench.storage import Storage
 def three_versions(storage: Storage) -> None:
     for number in (1, 2, 3):
         define(storage, "risk", constant(number))
-        views.cut_version(storage, "risk")
+        views.cut(storage, views.get(storage, "risk"))
 
 
 def serving(storage: Storage) -> tuple[int, int | None]:
@@ -78,7 +78,7 @@ def test_what_changes_nothing_does_not_move_the_generation(storage: Storage) -> 
     before = deployments.generation(storage), deployments.current(storage)
     deployments.deploy(storage, "risk", 1)
     define(storage, "risk", constant(9))
-    views.cut_version(storage, "risk")
+    views.cut(storage, views.get(storage, "risk"))
     assert (deployments.generation(storage), deployments.current(storage)) == before
 
 

@@ -237,7 +237,7 @@ def test_replace_keeps_what_views_read(storage: Storage) -> None:
     ):
         with pytest.raises(Conflict, match=f"table 'tx' is used by view 'risk', and {what}"):
             create_table(storage, "tx", obj, time=time, if_exists="replace")
-    deployments.deploy(storage, "risk", views.cut_version(storage, "risk").version)
+    deployments.deploy(storage, "risk", views.cut(storage, views.get(storage, "risk")).version)
     with pytest.raises(Conflict, match="is read by deployed view 'risk'"):
         create_table(storage, "tx", FRAME.assign(more=1), time="ts", if_exists="replace")
 
@@ -264,7 +264,7 @@ def test_versions_rely_on_a_table_even_when_the_draft_does_not(storage: Storage)
     for name in ("tx", "other"):
         create_table(storage, name, ROWS, time="ts")
     define(storage, "risk", constant(table="tx"))
-    views.cut_version(storage, "risk")
+    views.cut(storage, views.get(storage, "risk"))
     define(storage, "risk", constant(table="other"))
     assert tables.dependants(storage, "tx") == ["risk"]
 

@@ -71,17 +71,6 @@ def save_draft(
     return saved
 
 
-def cut_version(storage: Storage, view: str) -> ViewVersion:
-    """Return the version of a view's latest definition, cutting a new one when no version has that plan.
-
-    Raises
-    ------
-    NotFound
-        There is no such view.
-    """
-    return cut(storage, get(storage, view))
-
-
 def cut(storage: Storage, definition: ViewVersion) -> ViewVersion:
     """Return the version with a definition's plan, cutting a new one when there is none.
 

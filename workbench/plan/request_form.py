@@ -51,14 +51,14 @@ class RequestForm:
     request_included: bool = False
     few: bool = False
 
-    def sql(self, extra: tuple[str, ...] = ()) -> str:
-        """Return the query: ``__keep`` (the view's WHERE), ``extra`` anchor columns, then the features, by anchor."""
+    def sql(self) -> str:
+        """Return the query: ``__keep`` (the view's WHERE), then the features, by anchor."""
         with_parts, anchors = self._lookups()
         made = stages(self.plan)
         for stage in made:
             with_parts += self._stage(stage, anchors)
         keep = "true" if self.plan.where is None else f"coalesce({plan_sql(self.plan.where)}, false)"
-        outputs = [f"{keep} AS __keep", *(f"a.{quote(name)}" for name in extra)]
+        outputs = [f"{keep} AS __keep"]
         values = [plan_sql(output.expr) for output in self.plan.outputs]
         if self.plan.where is not None:
             # A row that is left out has no values that could fail.
