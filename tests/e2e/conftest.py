@@ -23,9 +23,9 @@ def chromium() -> str | None:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium."""
+    """A headless Chromium; closed before other tests, since Playwright keeps an event loop running in this thread."""
     executable = chromium()
     if not executable:
         pytest.skip("Chromium is not installed (apt-get install chromium, or name it in $CHROMIUM)")
