@@ -101,3 +101,7 @@ def test_an_unknown_feature_or_row_is_said(view: Any) -> None:
         view.why(1, "neer")
     with pytest.raises(RowError, match="no such row"):
         view.why(999, "near")
+    with pytest.raises(RowError, match="a dict of its columns, or the arrival number"):
+        view.why("3", "near")
+    with pytest.raises(RowError, match="the row has no column 'ts', which the view uses"):
+        view.why({"id": 1, "k": 0, "x": 5.0}, "near")

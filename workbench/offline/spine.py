@@ -39,7 +39,7 @@ def spine_table(rows: Any) -> pa.Table:
     return stream.read_all()
 
 
-def spine_rows(plan: FeaturePlan, columns: Mapping[str, str], rows: Any) -> pa.Table:
+def spine_rows(plan: FeaturePlan, columns: Mapping[str, str], rows: Any, what: str = "spine") -> pa.Table:
     """Return a spine with those of the anchor's columns that it has, ``__seq`` and ``__row`` (its number).
 
     Parameters
@@ -50,6 +50,8 @@ def spine_rows(plan: FeaturePlan, columns: Mapping[str, str], rows: Any) -> pa.T
         Columns of the anchor's table with their types.
     rows
         The spine.
+    what
+        What messages call it.
 
     Raises
     ------
@@ -67,14 +69,14 @@ def spine_rows(plan: FeaturePlan, columns: Mapping[str, str], rows: Any) -> pa.T
         if name.casefold() not in by_folded:
             close = did_you_mean(name, given)
             raise RowError(
-                f"the spine has no column {name!r}, which the view uses" + (f"; {close}" if close else ""),
+                f"the {what} has no column {name!r}, which the view uses" + (f"; {close}" if close else ""),
                 field=name,
             )
     present = {name: kind for name, kind in columns.items() if name.casefold() in by_folded}
     coerced = to_table(present, table.select([by_folded[name.casefold()] for name in present]))
     if plan.time is not None and coerced.column(plan.time).null_count:
         row = coerced.column(plan.time).is_null().to_pylist().index(True)
-        raise RowError(f"the spine's time {plan.time!r} is NULL", field=plan.time, row=row)
+        raise RowError(f"the {what}'s time {plan.time!r} is NULL", field=plan.time, row=row)
     seq = pa.nulls(table.num_rows, pa.int64())
     if SEQ in by_folded and SEQ not in {name.casefold() for name in columns}:
         seq = to_table({SEQ: "BIGINT"}, table.select([by_folded[SEQ]]).rename_columns([SEQ])).column(SEQ)

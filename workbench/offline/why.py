@@ -89,6 +89,8 @@ def why(storage: Storage, plan: FeaturePlan, row: dict[str, Any] | int, feature:
     feature
         The feature's name.
     """
+    if not isinstance(row, dict | int):
+        raise RowError("why() explains one row: a dict of its columns, or the arrival number of a stored row")
     if feature not in plan.features:
         close = did_you_mean(feature, plan.features)
         raise NotFound(f"the view has no feature {feature!r}" + (f"; {close}" if close else ""))
@@ -117,7 +119,7 @@ class _Explanation:
     def _anchor(self, row: dict[str, Any] | int) -> Anchors:
         table = self.plan.table
         if isinstance(row, dict):
-            spine = spine_rows(self.plan, self.snapshot.table(table).columns, [row])
+            spine = spine_rows(self.plan, self.snapshot.table(table).columns, [row], "row")
             self.connection.register("__spine", spine)
             return Anchors("__spine", stored=False, few=True, order="__row")
         relation = self.snapshot.relation(self.connection, table)

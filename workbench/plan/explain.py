@@ -6,6 +6,7 @@ from workbench.plan.expr import Expr
 from workbench.plan.model import Aggregate, FeaturePlan, Frame, Key, Lookup, Source, Window
 from workbench.plan.render import render
 from workbench.plan.stages import stages
+from workbench.plan.window_form import can_lower
 
 
 def explain(plan: FeaturePlan) -> str:
@@ -22,8 +23,19 @@ def explain(plan: FeaturePlan) -> str:
         for window in stage.windows:
             lines += _window(plan, window)
     lines.append("request driver: reference (DuckDB request form)")
-    lines.append("offline driver: one pass of DuckDB window functions per partition key")
+    lines += _offline(plan)
     return "\n".join(lines)
+
+
+def _offline(plan: FeaturePlan) -> list[str]:
+    """How stored rows are answered in bulk, and which windows cost as much as they hold rows."""
+    lines = ["offline driver: one pass of DuckDB window functions per partition key"]
+    spread = [w.name for stage in stages(plan) if not can_lower(stage, True) for w in stage.windows]
+    if spread:
+        lines.append(
+            f"  but {', '.join(spread)} by joining each row with the rows of its window: linear in those"
+        )
+    return lines
 
 
 def _lookup(plan: FeaturePlan, lookup: Lookup) -> list[str]:
@@ -56,6 +68,7 @@ def _window(plan: FeaturePlan, window: Window) -> list[str]:
         lines.append(f"  at most the newest {window.maxsize} rows")
     for union in window.union:
         lines.append(f"  and the rows of {union.source.table} with the same keys")
+        lines += [f"  {line}" for line in _availability(union.source)]
         if union.source.where is not None:
             lines.append(f"    only those with {words(union.source.where)}")
     lines += _availability(source)
