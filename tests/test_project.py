@@ -198,3 +198,18 @@ def test_a_shop_of_many_views_is_checked_and_dropped(tmp_path: Path) -> None:
     project.storage.flush()
     assert view.check().ok, "from files as from the log"
     assert project.sql("SELECT count(*) AS c FROM tx").to_pandas()["c"].tolist() == [60]
+
+
+def test_dropping_a_view_drops_the_indexes_that_no_other_view_needs(tmp_path: Path) -> None:
+    opened = workbench.open(tmp_path)
+    opened.create_table("tx", [{"k": 1, "m": 2, "ts": datetime(2024, 1, 1)}], time="ts")
+    by_k = opened.define("by_k", "SELECT count(*) OVER (PARTITION BY k ORDER BY ts) AS n FROM tx")
+    by_m = opened.define("by_m", "SELECT count(*) OVER (PARTITION BY m ORDER BY ts) AS n FROM tx")
+    row = {"k": 1, "m": 2}
+    for view in (by_k, by_m):
+        view.save()
+        assert view.request(row) == {"n": 2}
+    opened.drop_view("by_m")
+    assert [index.spec.keys for index in opened.storage.indexes()] == [("k",)]
+    assert by_k.request(row) == {"n": 2}
+    assert opened.define("by_m", by_m.sql).request(row) == {"n": 2}

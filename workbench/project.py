@@ -12,11 +12,11 @@ from workbench.catalog import deployments, tables, views
 from workbench.deployment import Deployment
 from workbench.errors import Conflict
 from workbench.offline import Progress, Result, ad_hoc
-from workbench.online import Engine
+from workbench.online import Engine, index_needs
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql
 from workbench.plan.tables import SourceTable
-from workbench.storage import Storage, StoredTable
+from workbench.storage import IndexSpec, Storage, StoredTable
 from workbench.table import Table
 from workbench.training import training_set
 from workbench.values.names import check_name
@@ -188,8 +188,13 @@ class Project:
         return sorted({record.view for record in views.list(self.storage)})
 
     def drop_view(self, name: str) -> None:
-        """Drop a view with all its versions; Conflict while it is deployed."""
+        """Drop a view with all its versions, and the indexes that no other needs; Conflict while it is deployed."""
         views.drop(self.storage, name)
+        needed = self._needed_indexes()
+        for index in self.storage.indexes():
+            if index.live and index.spec not in needed:
+                self.storage.demote_index(index.spec)
+        self.storage.drop_draft_indexes(keep=needed)
 
     def training_set(
         self,
@@ -229,6 +234,16 @@ class Project:
     def deployment(self, name: str) -> Deployment:
         """Return the handle on a view's endpoint; NotFound when it is not deployed."""
         return Deployment(self.path, name)
+
+    def _needed_indexes(self) -> set[IndexSpec]:
+        """The indexes that any version or draft of any view reads."""
+        records = [
+            record
+            for latest in views.list(self.storage)
+            for record in (latest, *views.versions(self.storage, latest.view))
+        ]
+        plans = [FeaturePlan.from_json(record.plan_json) for record in records]
+        return {spec for plan in plans for spec, _ in index_needs(plan)}
 
     # -- shared parts
 
