@@ -12,6 +12,7 @@ from sqlglot import exp
 from workbench.errors import did_you_mean
 from workbench.plan.ops import FeatureWindow, LookupSpec, relation
 from workbench.plan.tables import SourceTable
+from workbench.sql.aggregates import Aggregates
 from workbench.sql.dialect import FeatureWindowBody, LastJoin, parse
 from workbench.sql.expressions import Expressions
 from workbench.sql.functions import Functions
@@ -64,6 +65,7 @@ class _Select:
         self.x = Expressions(text, functions, self._over, self._now)
         self.ctes: dict[str, exp.Expr] = {}
         self.windows: Windows | None = None
+        self.aggregates: Aggregates | None = None
         self.anchor: Relation
         self.anchor_time: ops.Value | None = None
         self.scope = Scope([])
@@ -83,6 +85,7 @@ class _Select:
         self.windows = Windows(
             self.x, self.anchor, history, self.scope, self._relation, lambda: self._history_where(history)
         )
+        self.aggregates = Aggregates(self.x, self.windows)
         for join in select.args.get("joins") or []:
             self.scope.relations.append(self._last_join(join))
         where = select.args.get("where")
@@ -436,9 +439,9 @@ class _Select:
     # -- for the expression translator
 
     def _over(self, node: exp.Expr, scope: Scope) -> ops.Value:
-        if self.windows is None or scope is not self.scope:
+        if self.aggregates is None or scope is not self.scope:
             self.x.fail(node, "a window function cannot stand here", "use it in the SELECT list")
-        return self.windows.over(node, scope)
+        return self.aggregates.over(node, scope)
 
     def _now(self) -> ops.Value | None:
         return self.anchor_time
