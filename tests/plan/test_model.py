@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 from tests.plan.conftest import NAMES, TABLES
-from workbench.plan.model import FeaturePlan
+from workbench.plan import expr as e
+from workbench.plan.model import Feature, FeaturePlan, Key, Lookup, Source, ViewRef
 from workbench.sql.define import define
 from workbench.sql.functions import Functions
 
@@ -91,3 +93,57 @@ def test_reading_a_plan_loads_no_ibis_and_no_parser(plans: dict[str, FeaturePlan
         [sys.executable, "-c", code], input=plan.to_json(), capture_output=True, text=True, check=True
     )
     assert done.stdout.split(" ", 1) == [plan.hash, "[]\n"]
+
+
+def column(name: str, kind: str = "BIGINT") -> e.Column:
+    return e.Column(e.ANCHOR, name, kind)
+
+
+def derived() -> FeaturePlan:
+    """The plan of SELECT card AS k, n + 1 AS m, ts AS __time FROM tx."""
+    outputs = (
+        Feature("k", column("card", "VARCHAR"), "VARCHAR"),
+        Feature("m", e.Op("+", (column("n"), e.Literal("1", "INTEGER")), "BIGINT"), "BIGINT"),
+        Feature("__time", column("ts", "TIMESTAMP"), "TIMESTAMP"),
+    )
+    columns = (("card", "VARCHAR"), ("n", "BIGINT"), ("ts", "TIMESTAMP"))
+    return FeaturePlan("tx", "ts", columns, None, (), (), (), outputs)
+
+
+def above(rows: FeaturePlan) -> FeaturePlan:
+    """A plan over it with a lookup of logins."""
+    found = Lookup("j0", Source("logins", "at"), (Key("card", column("k", "VARCHAR")),), "at", ())
+    names = tuple(rows.features.items())
+    return FeaturePlan("tx", "__time", names, None, (found,), (), (), rows.outputs[:1], rows=rows)
+
+
+def test_a_plan_over_another_keeps_its_base() -> None:
+    plan = above(derived())
+    assert plan.base == derived()
+    assert plan.request_columns == {"card": "VARCHAR", "n": "BIGINT", "ts": "TIMESTAMP"}
+    assert plan.tables() == ["tx", "logins"]
+    assert FeaturePlan.from_json(plan.to_json()) == plan
+
+
+def test_a_derived_source_says_which_stored_column_stands_behind_a_name() -> None:
+    source = Source("tx", "__time", rows=derived())
+    assert (source.stored("k"), source.stored("__time")) == ("card", "ts")
+    assert derived().passed("m") is None
+    assert Source("tx", "ts").stored("card") == "card"
+    nested = msgspec.structs.replace(
+        derived(), rows=derived(), outputs=(Feature("j", column("k"), "VARCHAR"),)
+    )
+    assert nested.stored("j") == "card"
+
+
+def test_the_way_to_a_plan_is_no_part_of_its_identity() -> None:
+    plan = derived()
+    named = msgspec.structs.replace(
+        plan, views=(ViewRef("risk", 3, "abc"),), params=(("days", e.Literal("7", "INTEGER")),)
+    )
+    assert named.hash == plan.hash
+    assert FeaturePlan.from_json(named.to_json()).views == (ViewRef("risk", 3, "abc"),)
+
+
+def test_defaults_are_left_out_of_json() -> None:
+    assert "null" not in derived().to_json().replace('"where":null', "")

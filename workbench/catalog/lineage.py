@@ -80,7 +80,8 @@ class _Tracer:
         table = window.source.table
         for expr in (*aggregate.args, aggregate.where, window.source.where):
             yield from self._expr(expr, table)
-        yield ColumnRef(table, window.order)
+        if window.order is not None:
+            yield ColumnRef(table, window.order)
         yield from self._expr(window.order_anchor, table)
         for key in window.keys:
             yield ColumnRef(table, key.row)

@@ -205,7 +205,7 @@ class _Analysis:
             history=spec.history,
             keys=tuple(Key(row, self.expr(anchor)) for row, anchor in spec.keys),
             order=spec.order,
-            order_anchor=self.expr(spec.order_anchor),
+            order_anchor=self.expr(spec.order_anchor) if spec.order_anchor is not None else None,
             frame=spec.frame,
             maxsize=spec.maxsize,
             exclude_current_row=spec.exclude_current_row,
@@ -239,7 +239,8 @@ class _Analysis:
         """The windows, with those columns of their unions that anything reads."""
         finished = []
         for window in self.windows.values():
-            read = {key.row for key in window.keys} | {window.order} | e.columns(window.source.where, e.ROW)
+            read = {key.row for key in window.keys} | e.columns(window.source.where, e.ROW)
+            read |= {window.order} if window.order is not None else set()
             for aggregate in self.aggregates.values():
                 if aggregate.window == window.name:
                     read = read.union(*(e.columns(v, e.ROW) for v in (*aggregate.args, aggregate.where)))

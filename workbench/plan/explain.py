@@ -118,7 +118,7 @@ def _by(keys: tuple[Key, ...]) -> str:
     return f"by {', '.join(names)}" if names else "as a whole"
 
 
-def frame_words(frame: Frame, order: str) -> str:
+def frame_words(frame: Frame, order: str | None) -> str:
     """Return a frame as words.
 
     >>> frame_words(Frame("range", 604800000000, 0), "ts")
@@ -126,10 +126,10 @@ def frame_words(frame: Frame, order: str) -> str:
     """
     if frame.unit == "rows":
         start = "the first row" if frame.start is None else f"row {frame.start}"
-        return f"from {start} to row {frame.end} before it, in the order of {order}"
+        return f"from {start} to row {frame.end} before it, in the order of {order or 'arrival'}"
     start = "the beginning" if frame.start is None else f"{duration(frame.start)} before"
     end = "the row itself" if frame.end == 0 else f"{duration(frame.end)} before"
-    return f"from {start} to {end}, by {order}"
+    return f"from {start} to {end}, by {order or 'arrival'}"
 
 
 def duration(micros: int) -> str:

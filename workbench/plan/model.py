@@ -12,18 +12,24 @@ from typing import Literal as OneOf
 import msgspec
 
 from workbench.plan import expr as e
-from workbench.plan.expr import Expr
+from workbench.plan.expr import Expr, Literal
 
+#: What a plan without ``format`` has: defaults are left out of the JSON, so this one stays as it is.
 FORMAT = 1
 
 
-class Source(msgspec.Struct, frozen=True):
+class Source(msgspec.Struct, frozen=True, omit_defaults=True):
     """A base table as a window or lookup reads it.
 
     ``own`` says that it is the anchor's own table, where rows are visible strictly before the anchor's (time, seq).
     ``where`` names columns of the row (``row``), and may name columns of the anchor as constants. A row becomes known
     ``delay`` microseconds after its time, and is visible for ``ttl`` microseconds; both hold where the source is
     ordered by its time, and stand in ``where`` otherwise.
+
+    With ``rows`` the source is *derived*: not the stored table but the output of that plan for each of the table's
+    rows, as an anchor of its own (time, seq); rows that the plan's WHERE leaves out are not there. All names that a
+    window or lookup uses of the source (``time`` too) are then names of that plan's outputs. Keys, orders and times
+    pass stored columns through, so that :meth:`stored` says which index finds the rows.
     """
 
     table: str
@@ -32,9 +38,14 @@ class Source(msgspec.Struct, frozen=True):
     where: Expr | None = None
     delay: int = 0
     ttl: int | None = None
+    rows: FeaturePlan | None = None
+
+    def stored(self, name: str) -> str:
+        """Return the table's column behind a key, order or time column of the source."""
+        return name if self.rows is None else self.rows.stored(name)
 
 
-class Key(msgspec.Struct, frozen=True):
+class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     """``row`` (a column of the source) equals ``anchor`` (an expression over the anchor row and earlier lookups)."""
 
     row: str
@@ -52,28 +63,29 @@ class Frame(msgspec.Struct, frozen=True):
     end: int
 
 
-class Union(msgspec.Struct, frozen=True):
+class Union(msgspec.Struct, frozen=True, omit_defaults=True):
     """Another table whose rows are in a history window; ``columns`` gives the anchor's column names over its rows.
 
-    Keys and order are stored columns of it; columns that it lacks are NULL.
+    Keys and order are columns of the source that pass stored ones through; columns that it lacks are NULL.
     """
 
     source: Source
     columns: tuple[tuple[str, Expr], ...]
 
     def stored(self, name: str) -> str:
-        """Return the stored column behind a key or order column of the anchor."""
+        """Return the source's column behind a key or order column of the anchor."""
         value = dict(self.columns)[name]
         assert isinstance(value, e.Column)
         return value.name
 
 
-class Window(msgspec.Struct, frozen=True):
+class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     """The rows that an aggregate sees.
 
     ``history``: the window is over the anchor's own table and the anchor row is position 0 of it; otherwise it is over
     another table alone and stored rows count from 1. ``order`` is the column that is time for this window;
-    ``order_anchor`` is the anchor's value of it. ``union`` adds rows of other tables to a history window;
+    ``order_anchor`` is the anchor's value of it. Both are None in a window by arrival: its frame counts rows or is
+    unbounded, every age is 0, and of the anchor's own table the rows of a smaller seq are in it. ``union`` adds rows of other tables to a history window;
     ``exclude_current_time`` drops the other rows of the anchor's time, ``instance_not_in_window`` the anchor's stored
     history (the anchor row itself stays in both).
     """
@@ -82,8 +94,8 @@ class Window(msgspec.Struct, frozen=True):
     source: Source
     history: bool
     keys: tuple[Key, ...]
-    order: str
-    order_anchor: Expr
+    order: str | None
+    order_anchor: Expr | None
     frame: Frame
     maxsize: int | None = None
     exclude_current_row: bool = False
@@ -92,7 +104,7 @@ class Window(msgspec.Struct, frozen=True):
     union: tuple[Union, ...] = ()
 
 
-class Lookup(msgspec.Struct, frozen=True):
+class Lookup(msgspec.Struct, frozen=True, omit_defaults=True):
     """At most one row of a source: of the visible rows with equal keys, the one with the greatest (order, seq).
 
     ``order`` None means by arrival. ``columns`` maps the names by which the plan reads it to expressions over the row.
@@ -105,7 +117,7 @@ class Lookup(msgspec.Struct, frozen=True):
     columns: tuple[tuple[str, Expr], ...]
 
 
-class Aggregate(msgspec.Struct, frozen=True):
+class Aggregate(msgspec.Struct, frozen=True, omit_defaults=True):
     """A DuckDB aggregate function over the rows of one window; ``type`` is the type it is cast to where ``cast``."""
 
     name: str
@@ -126,11 +138,26 @@ class Feature(msgspec.Struct, frozen=True):
     type: str
 
 
-class FeaturePlan(msgspec.Struct, frozen=True):
+class ViewRef(msgspec.Struct, frozen=True):
+    """A view that the query named, as it was then; ``version`` 0 is a draft."""
+
+    view: str
+    version: int
+    plan_hash: str
+
+
+class FeaturePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one feature view computes.
 
     ``anchor_columns`` are the columns of the anchor's table that the view reads, with their types. ``where`` filters
     anchor rows, and through the sources of history windows the history as well.
+
+    With ``rows`` the anchor row of this plan is the output row of that plan for the same request or stored row, at the
+    same position: ``anchor_columns`` are then outputs of it, ``time`` is the one that passes the table's time through,
+    and a row that its WHERE leaves out is left out here. ``table`` is the base table all the same.
+
+    ``views`` and ``params`` say where the plan came from; what they stood for is in the plan itself, so they are no
+    part of its identity.
     """
 
     table: str
@@ -143,6 +170,14 @@ class FeaturePlan(msgspec.Struct, frozen=True):
     outputs: tuple[Feature, ...]
     dialect: str = "workbench"
     format: int = FORMAT
+    rows: FeaturePlan | None = None
+    views: tuple[ViewRef, ...] = ()
+    params: tuple[tuple[str, Literal], ...] = ()
+
+    @property
+    def base(self) -> FeaturePlan:
+        """The plan whose anchor rows are the table's own: this one, or that of the innermost ``rows``."""
+        return self if self.rows is None else self.rows.base
 
     @property
     def features(self) -> dict[str, str]:
@@ -151,13 +186,14 @@ class FeaturePlan(msgspec.Struct, frozen=True):
 
     @property
     def request_columns(self) -> dict[str, str]:
-        """Columns of the anchor that a request carries, with their DuckDB types; the time column may be left out."""
-        return dict(self.anchor_columns)
+        """Columns of the table that a request carries, with their DuckDB types; the time column may be left out."""
+        return dict(self.base.anchor_columns)
 
     @property
     def hash(self) -> str:
         """The identity of a version: equal plans have equal hashes, whatever the text's comments and layout."""
-        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+        identity = msgspec.structs.replace(self, views=(), params=())
+        return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:16]
 
     def to_json(self) -> str:
         """Return the plan as JSON text."""
@@ -172,14 +208,41 @@ class FeaturePlan(msgspec.Struct, frozen=True):
         """Return the window of that name."""
         return next(window for window in self.windows if window.name == name)
 
+    def passed(self, name: str) -> str | None:
+        """Return the table's column that an output passes through unchanged, or None when it is computed."""
+        expr = next(output.expr for output in self.outputs if output.name == name)
+        if not (isinstance(expr, e.Column) and expr.source == e.ANCHOR):
+            return None
+        return expr.name if self.rows is None else self.rows.passed(expr.name)
+
+    def stored(self, name: str) -> str:
+        """Return the table's column behind an output that passes one through."""
+        column = self.passed(name)
+        assert column is not None, f"{name} is computed"
+        return column
+
+    def sources(self) -> list[Source]:
+        """Every source of the plan's own windows, unions and lookups, without those inside derived ones."""
+        windows = [source for w in self.windows for source in (w.source, *(u.source for u in w.union))]
+        return [*windows, *(lookup.source for lookup in self.lookups)]
+
+    def derived(self) -> list[FeaturePlan]:
+        """The plans right below this one: of its anchor rows, then of its sources."""
+        below = [self.rows, *(source.rows for source in self.sources())]
+        return list(dict.fromkeys(plan for plan in below if plan is not None))
+
     def tables(self) -> list[str]:
         """Names of the tables that the view reads, the anchor's first."""
-        names = [self.table, *(w.source.table for w in self.windows), *(k.source.table for k in self.lookups)]
-        names += [union.source.table for window in self.windows for union in window.union]
+        names = [self.table, *(source.table for source in self.sources())]
+        for plan in self.derived():
+            names += plan.tables()
         return list(dict.fromkeys(names))
 
     def columns_of(self, part: Window | Lookup) -> set[str]:
-        """Names of the source's columns that the plan reads of a window or lookup, its order and time included."""
+        """Names of the source's columns that the plan reads of a window or lookup, its order and time included.
+
+        Of a derived source they are names of its plan's outputs.
+        """
         values: list[Expr | None] = [part.source.where]
         if isinstance(part, Lookup):
             values += [value for _, value in part.columns]

@@ -70,8 +70,8 @@ class WindowSpec:
     source: RowSource
     history: bool
     keys: tuple[tuple[str, ops.Value], ...]
-    order: str
-    order_anchor: ops.Value
+    order: str | None
+    order_anchor: ops.Value | None
     frame: Frame
     maxsize: int | None = None
     exclude_current_row: bool = False

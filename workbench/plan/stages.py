@@ -22,8 +22,8 @@ class Stage(msgspec.Struct, frozen=True):
     source: Source
     history: bool
     keys: tuple[Key, ...]
-    order: str
-    order_anchor: e.Expr
+    order: str | None
+    order_anchor: e.Expr | None
     windows: tuple[Window, ...]
     aggregates: tuple[Aggregate, ...]
     columns: tuple[str, ...]
@@ -127,7 +127,7 @@ def _union_member(stage: Stage, union: Union, name: str) -> Member:
         *(e.columns(value, e.ROW) for value in columns.values()), e.columns(union.source.where, e.ROW)
     )
     keys = tuple(Key(union.stored(key.row), key.anchor) for key in stage.keys)
-    order = union.stored(stage.order)
+    order = union.stored(stage.order) if stage.order is not None else None
     reader = msgspec.structs.replace(
         stage,
         name=name,
@@ -136,7 +136,7 @@ def _union_member(stage: Stage, union: Union, name: str) -> Member:
         keys=keys,
         order=order,
         aggregates=(),
-        columns=tuple(sorted(read | {key.row for key in keys} | {order})),
+        columns=tuple(sorted(read | {key.row for key in keys} | ({order} if order is not None else set()))),
     )
     return Member(reader, tuple((c, columns[c]) for c in stage.columns if c in columns))
 
