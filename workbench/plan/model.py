@@ -85,9 +85,9 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     ``history``: the window is over the anchor's own table and the anchor row is position 0 of it; otherwise it is over
     another table alone and stored rows count from 1. ``order`` is the column that is time for this window;
     ``order_anchor`` is the anchor's value of it. Both are None in a window by arrival: its frame counts rows or is
-    unbounded, every age is 0, and of the anchor's own table the rows of a smaller seq are in it. ``union`` adds rows of other tables to a history window;
-    ``exclude_current_time`` drops the other rows of the anchor's time, ``instance_not_in_window`` the anchor's stored
-    history (the anchor row itself stays in both).
+    unbounded, every age is 0, and of the anchor's own table the rows of a smaller seq are in it. ``union`` adds rows
+    of other tables to a history window; ``exclude_current_time`` drops the other rows of the anchor's time,
+    ``instance_not_in_window`` the anchor's stored history (the anchor row itself stays in both).
     """
 
     name: str
