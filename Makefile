@@ -28,7 +28,7 @@ demo: $(DEMO)
 	$(BIN)/workbench demo $(ARGS)
 
 test: $(DEV) browser
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -1,0 +1,25 @@
+"""Where the tests put their files, and what a test that never ends leaves behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+_MEMORY = "/dev/shm"
+_ROOM = 6 << 30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the projects of the tests in memory where there is room.
+
+    The tests commit some hundred thousand times, and what they kill are processes, never the machine: a slow or busy
+    disk would only make them late. Whoever sets TMPDIR decides otherwise.
+    """
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(_MEMORY).free > _ROOM:
+        os.environ["TMPDIR"] = _MEMORY
+        tempfile.tempdir = None
