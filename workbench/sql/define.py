@@ -18,7 +18,7 @@ from workbench.sql.functions import Functions
 from workbench.sql.outputs import refusal
 from workbench.sql.translate import translate
 
-DIALECTS = ("workbench",)
+DIALECTS = ("workbench", "openmldb")
 
 
 def define(
