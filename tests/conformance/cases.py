@@ -137,7 +137,7 @@ def value_of(value: Any, kind: str) -> Any:
     >>> value_of(1000, "timestamp"), value_of("null", "int")
     (datetime.datetime(1970, 1, 1, 0, 0, 1), None)
     """
-    if value is None or isinstance(value, str) and value.strip().upper() == "NULL":
+    if value is None or (isinstance(value, str) and value.strip().upper() == "NULL"):
         return None
     if kind == "timestamp":
         return _EPOCH + timedelta(milliseconds=int(value)) if not isinstance(value, datetime) else value

@@ -33,7 +33,7 @@ class VisibleRows:
         self.part = part
         self.is_stage = isinstance(part, Stage)
         self.history = isinstance(part, Stage) and part.history
-        self.null_group = isinstance(part, Stage) and part.null_group
+        self.null_group = part.null_group if isinstance(part, Stage) else part.null_keys
         self.before_time = isinstance(part, Stage) and part.before_time
         self.columns = list(part.columns if isinstance(part, Stage) else lookup_columns(plan, part))
         self.reader = storage.reader(index_of(part))
@@ -128,7 +128,8 @@ def _order(plan: FeaturePlan, part: Stage | Lookup) -> tuple[str | None, bool]:
     if isinstance(part, Stage):
         value = part.order_anchor
         return (value.name if isinstance(value, e.Column) and value.source == e.ANCHOR else None), True
-    by_time = plan.time is not None and part.source.time is not None and part.order == part.source.time
+    timed = part.timed and plan.time is not None and part.source.time is not None
+    by_time = timed and part.order == part.source.time
     return (plan.time if by_time else None), by_time
 
 

@@ -228,7 +228,8 @@ class _Analysis:
             source = self._source(spec.source)
             self.lookups[spec] = f"j{len(self.lookups)}"
             self.lookup_columns[spec] = {}
-            self.built.append(Lookup(self.lookups[spec], source, keys, spec.order, ()))
+            name = self.lookups[spec]
+            self.built.append(Lookup(name, source, keys, spec.order, (), spec.timed, spec.null_keys))
         columns = self.lookup_columns[spec]
         row_value = self.expr(value, spec.source.rows)
         if row_value not in columns:

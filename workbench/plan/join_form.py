@@ -36,7 +36,7 @@ def joined_rows(
     """
     columns = part.columns if isinstance(part, Stage) else lookup_columns(plan, part)
     order = order_sql(f"r.{quote(part.order)}", types[part.order]) if part.order else "0"
-    null_matches = isinstance(part, Stage) and part.null_group
+    null_matches = part.null_group if isinstance(part, Stage) else part.null_keys
     picked = ", ".join(["r.__seq", f"{order} AS __ord", *(f"r.{quote(name)}" for name in columns)])
     equal = "IS NOT DISTINCT FROM" if null_matches else "="
     narrowing = ""
@@ -77,7 +77,7 @@ def _visible_window(stage: Stage) -> list[str]:
 
 def _visible_lookup(plan: FeaturePlan, lookup: Lookup) -> list[str]:
     source = lookup.source
-    if plan.time is None or source.time is None or lookup.order != source.time:
+    if not lookup.timed or plan.time is None or source.time is None or lookup.order != source.time:
         return []  # the request form adds what the order does not say
     anchor = order_sql(f"a.{quote(plan.time)}", "TIMESTAMP")
     living = [f"s.__ord > {anchor} - {source.ttl}"] if source.ttl is not None else []
@@ -93,10 +93,13 @@ def bulk_lookup(
     plan: FeaturePlan, lookup: Lookup, source: str, types: dict[str, str], anchors: str
 ) -> str | None:
     """Return the query of the anchors with a lookup's columns as one join, or None where no plain join says it."""
-    simple = plan.time is not None and not lookup.source.own and e.sources(lookup.source.where) <= {e.ROW}
-    by_time = lookup.source.time is not None and lookup.order == lookup.source.time
-    if not simple or not (by_time or lookup.source.time is None):
+    simple = not lookup.source.own and e.sources(lookup.source.where) <= {e.ROW}
+    if not simple or (plan.time is None and lookup.timed):
         return None
+    by_time = lookup.timed and lookup.source.time is not None and lookup.order == lookup.source.time
+    if not by_time and lookup.timed and lookup.source.time is not None:
+        return None
+    equal = "IS NOT DISTINCT FROM" if lookup.null_keys else "="
     values = ", ".join(
         [
             *(f"r.{quote(key.row)} AS __k{i}" for i, key in enumerate(lookup.keys)),
@@ -105,7 +108,7 @@ def bulk_lookup(
     )
     keys = ", ".join(f"r.{quote(key.row)}" for key in lookup.keys)
     where = f" WHERE {plan_sql(lookup.source.where)}" if lookup.source.where is not None else ""
-    on = " AND ".join(f"r.__k{i} = {plan_sql(key.anchor)}" for i, key in enumerate(lookup.keys))
+    on = " AND ".join(f"r.__k{i} {equal} {plan_sql(key.anchor)}" for i, key in enumerate(lookup.keys))
     found = ", ".join(f"r.{lookup_name(lookup.name, name)}" for name, _ in lookup.columns)
     if by_time:
         assert lookup.order is not None and plan.time is not None

@@ -108,6 +108,8 @@ class Lookup(msgspec.Struct, frozen=True, omit_defaults=True):
     """At most one row of a source: of the visible rows with equal keys, the one with the greatest (order, seq).
 
     ``order`` None means by arrival. ``columns`` maps the names by which the plan reads it to expressions over the row.
+    Not ``timed``: all rows that are known are visible, whatever the anchor's time (of the anchor's own table, those
+    that arrived before it). ``null_keys``: NULL equals NULL in its keys.
     """
 
     name: str
@@ -115,6 +117,8 @@ class Lookup(msgspec.Struct, frozen=True, omit_defaults=True):
     keys: tuple[Key, ...]
     order: str | None
     columns: tuple[tuple[str, Expr], ...]
+    timed: bool = True
+    null_keys: bool = False
 
 
 class Aggregate(msgspec.Struct, frozen=True, omit_defaults=True):

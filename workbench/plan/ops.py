@@ -88,6 +88,8 @@ class LookupSpec:
     source: RowSource
     keys: tuple[tuple[str, ops.Value], ...]
     order: str | None
+    timed: bool = True
+    null_keys: bool = False
 
 
 class FeatureWindow(ops.Value):

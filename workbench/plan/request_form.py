@@ -294,6 +294,8 @@ def later_visibility(plan: FeaturePlan, lookup: Lookup) -> list[str]:
     """Conditions on rows ``r`` for anchor ``a`` that a lookup's key and order do not say."""
     source = lookup.source
     conditions = []
+    if not lookup.timed:
+        return [f"r.__seq < coalesce(a.__seq, {LATEST})"] if source.own else []
     if plan.time is None:
         conditions.append(f"r.__seq < coalesce(a.__seq, {LATEST})")
     elif source.time is not None and lookup.order != source.time:

@@ -14,11 +14,10 @@ from workbench.plan.render import quote
 from workbench.plan.request_form import RequestForm
 from workbench.plan.stages import Stage, lookup_columns
 from workbench.plan.tables import SourceTable
+from workbench.sql.dialects import DIALECTS, dialect_of
 from workbench.sql.functions import Functions
 from workbench.sql.outputs import refusal
 from workbench.sql.translate import translate
-
-DIALECTS = ("workbench", "openmldb")
 
 
 def define(
@@ -43,14 +42,14 @@ def define(
         With the position, when the query cannot be accepted.
     """
     if dialect not in DIALECTS:
-        raise DefinitionError(
-            f"dialect {dialect!r} is not available in this version", hint=f"dialects: {', '.join(DIALECTS)}"
-        )
+        raise DefinitionError(f"there is no dialect {dialect!r}", hint=f"dialects: {', '.join(DIALECTS)}")
     if not isinstance(query, str | ir.Table):
         raise DefinitionError(
             f"a feature view is defined by the text of a SELECT or by an Ibis expression, not by {type(query).__name__}"
         )
-    expression = translate(query, tables, functions) if isinstance(query, str) else query
+    expression = query
+    if isinstance(query, str):
+        expression = translate(query, tables, functions, dialect_of(dialect))
     by_name = {table.name: table for table in tables.values()}
 
     def types(plan: FeaturePlan) -> dict[str, str]:

@@ -13,8 +13,8 @@ from workbench.errors import did_you_mean
 from workbench.plan.ops import FeatureWindow, LookupSpec, relation
 from workbench.plan.tables import SourceTable
 from workbench.sql.aggregates import Aggregates
-from workbench.sql.dialect import FeatureWindowBody, LastJoin, parse
-from workbench.sql.expressions import Expressions
+from workbench.sql.dialect import FeatureWindowBody, LastJoin
+from workbench.sql.dialects import WORKBENCH, Dialect
 from workbench.sql.functions import Functions
 from workbench.sql.outputs import TIMES, refusal
 from workbench.sql.scope import Relation, Scope
@@ -36,33 +36,40 @@ _LATER = {
 }
 
 
-def translate(text: str, tables: Mapping[str, SourceTable], functions: Functions) -> ir.Table:
+def translate(
+    text: str, tables: Mapping[str, SourceTable], functions: Functions, dialect: Dialect = WORKBENCH
+) -> ir.Table:
     """Return a feature query as an Ibis expression.
 
     Parameters
     ----------
     text
-        One SELECT of the workbench's dialect.
+        One SELECT of the dialect.
     tables
         The project's tables by name.
     functions
         DuckDB's functions.
+    dialect
+        The text's dialect.
 
     Raises
     ------
     DefinitionError
         With line, column and a hint, for anything that is wrong or not available.
     """
-    return _Select(text, tables, functions).translate()
+    return _Select(text, tables, functions, dialect).translate()
 
 
 class _Select:
     """One query being translated."""
 
-    def __init__(self, text: str, tables: Mapping[str, SourceTable], functions: Functions) -> None:
+    def __init__(
+        self, text: str, tables: Mapping[str, SourceTable], functions: Functions, dialect: Dialect
+    ) -> None:
         self.text = text
+        self.dialect = dialect
         self.tables = {name.casefold(): table for name, table in tables.items()}
-        self.x = Expressions(text, functions, self._over, self._now)
+        self.x = dialect.expressions(text, functions, self._over, self._now)
         self.ctes: dict[str, exp.Expr] = {}
         self.windows: Windows | None = None
         self.aggregates: Aggregates | None = None
@@ -72,7 +79,7 @@ class _Select:
         self.where_node: exp.Expr | None = None
 
     def translate(self) -> ir.Table:
-        query = parse(self.text)
+        query = self.dialect.prepare(self.dialect.parse(self.text), self.tables, self.text)
         select = self._select_statement(query)
         for cte in query.args["with_"].expressions if query.args.get("with_") else []:
             self.ctes[cte.alias.casefold()] = cte.this
@@ -82,10 +89,10 @@ class _Select:
         self.anchor = self._relation(root, "anchor")
         history = self._relation(root, "row")
         self.scope = Scope([self.anchor])
-        self.windows = Windows(
+        self.windows = self.dialect.windows(
             self.x, self.anchor, history, self.scope, self._relation, lambda: self._history_where(history)
         )
-        self.aggregates = Aggregates(self.x, self.windows)
+        self.aggregates = self.dialect.aggregates(self.x, self.windows)
         for join in select.args.get("joins") or []:
             self.scope.relations.append(self._last_join(join))
         where = select.args.get("where")
@@ -224,6 +231,8 @@ class _Select:
         return Relation(alias, inner.table, inner.rows, columns, where)
 
     def _add_column(self, item: exp.Expr, columns: dict[str, ops.Value], name: str, value: ops.Value) -> None:
+        if self.dialect.repeated_names:
+            name = _numbered(name, columns)
         if name.casefold() in (known.casefold() for known in columns):
             self.x.fail(
                 item, f"two output columns are named {name!r}", "give one of them another name with AS"
@@ -249,7 +258,8 @@ class _Select:
             self.x.fail(
                 join.this, f"two tables of this query are named {right.alias!r}", "give one another alias"
             )
-        if self.anchor.table.time is None and right.table.time is not None:
+        timed = self.dialect.timed_joins
+        if timed and self.anchor.table.time is None and right.table.time is not None:
             # Stored rows would find nothing and requests, answered as of now, would find the newest row.
             self.x.fail(
                 join.this,
@@ -261,7 +271,7 @@ class _Select:
         keys, where = self._join_condition(join, right, scope)
         order = self._join_order(join, right)
         source = row_source(self.x, join.this, self.anchor, right, where, order)
-        spec = LookupSpec(right.alias, source, tuple(keys), order)
+        spec = LookupSpec(right.alias, source, tuple(keys), order, timed, self.dialect.null_keys)
         columns: dict[str, ops.Value] = {
             name: FeatureWindow("", (value,), spec, self.anchor.rows, self.x.type_of(value))
             for name, value in right.columns.items()
@@ -429,12 +439,7 @@ class _Select:
         if isinstance(item, exp.Column):
             return str(item.name)
         call = item.find(exp.Anonymous)
-        base = call.name.lower() if call is not None else "feature"
-        name, number = base, 1
-        while name.casefold() in (known.casefold() for known in before):
-            number += 1
-            name = f"{base}_{number}"
-        return name
+        return _numbered(call.name.lower() if call is not None else "feature", before)
 
     # -- for the expression translator
 
@@ -454,3 +459,13 @@ def _reparent(
     if parent is rows:
         return values
     return {name: value.replace({rows: parent}) for name, value in values.items()}
+
+
+def _numbered(name: str, before: Mapping[str, ops.Value]) -> str:
+    """A name, with a number where it is taken."""
+    taken = {known.casefold() for known in before}
+    unique, number = name, 1
+    while unique.casefold() in taken:
+        number += 1
+        unique = f"{name}_{number}"
+    return unique
