@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from workbench.online.rows import VisibleRows, order_values
 from workbench.plan.model import FeaturePlan, Lookup
+from workbench.plan.render import quote
 from workbench.plan.request_form import RequestForm
 from workbench.plan.stages import Stage
 from workbench.storage.arrays import contiguous
-from workbench.values.types import arrow_schema
+from workbench.values.types import arrow_schema, arrow_type, duckdb_type
 
 
 class _Holder:
@@ -47,9 +48,9 @@ class BatchStatements:
         self, connection: duckdb.DuckDBPyConnection, plan: FeaturePlan, parts: Sequence[VisibleRows]
     ) -> None:
         self.connection = connection
-        self.names = list(plan.request_columns)
+        self.names = [name for name, _ in plan.anchor_columns]
         numbers = [pa.field("__anchor", pa.int64()), pa.field("__seq", pa.int64())]
-        self.schema = pa.schema([*numbers, *arrow_schema(plan.request_columns)])
+        self.schema = pa.schema([*numbers, *arrow_schema(dict(plan.anchor_columns))])
         self.request = _Holder(self.schema.empty_table())
         connection.register("request", self.request)
         self.parts: list[tuple[VisibleRows, _Holder]] = []
@@ -57,30 +58,35 @@ class BatchStatements:
             holder = _Holder(rows.empty)
             connection.register(f"rows_{rows.part.name}", holder)
             self.parts.append((rows, holder))
-        one = RequestForm(plan, _registered, "request", grouped=False, request_included=True)
-        many = RequestForm(plan, _registered, "request", grouped=True, request_included=True)
+        texts = {rows.part.name: _typed(f"rows_{rows.part.name}", rows.types) for rows in parts}
+
+        def registered(part: Stage | Lookup, anchors: str) -> str:
+            return texts[part.name]
+
+        request = _typed("request", dict(plan.anchor_columns))
+        one = RequestForm(plan, registered, request, grouped=False, request_included=True)
+        many = RequestForm(plan, registered, request, grouped=True, request_included=True)
         connection.execute(f"PREPARE one AS {one.sql()}")
         connection.execute(f"PREPARE many AS {many.sql()}")
         for rows in parts:
             if not rows.plain:
                 connection.execute(f"PREPARE keys_{rows.part.name} AS {many.keys_sql(rows.part)}")
 
-    def answer(self, rows: pa.Table, seqs: Sequence[int | None], cut: int) -> list[tuple[Any, ...]]:
-        """Return ``(kept, *features)`` of each row; parameters as of the driver."""
+    def answer(self, rows: pa.Table, seqs: Sequence[int | None], cut: int) -> duckdb.DuckDBPyConnection:
+        """Return the result ``(kept, *features)`` of the rows, in their order; parameters as of the driver."""
         count = rows.num_rows
         anchors = pa.array(np.arange(count, dtype=np.int64))
         columns = [anchors, pa.array(seqs, pa.int64()), *(rows.column(name) for name in self.names)]
         self.request.table = pa.Table.from_arrays(columns, schema=self.schema)
-        values = dict(zip(self.names, rows.columns, strict=True))
+        values = {name: rows.column(name) for name in self.names}
         for rows_of, holder in self.parts:
             keys, orders = self._keys(rows_of, values, count)
             found = [rows_of.request_rows(values, count)] if rows_of.history else []
-            for anchor in range(count):
-                seen = rows_of.read(keys[anchor], orders[anchor], seqs[anchor], cut)
+            for anchor, seen in enumerate(rows_of.read_all(keys, orders, seqs, cut)):
                 if seen is not None:
                     found.append(rows_of.numbered(seen, anchor, orders[anchor]))
             holder.table = pa.concat_tables(found) if len(found) > 1 else (found or [rows_of.empty])[0]
-        return self.connection.execute("EXECUTE one" if count == 1 else "EXECUTE many").fetchall()
+        return self.connection.execute("EXECUTE one" if count == 1 else "EXECUTE many")
 
     def _keys(
         self, rows: VisibleRows, values: dict[str, pa.ChunkedArray], count: int
@@ -100,5 +106,16 @@ class BatchStatements:
         return keys, order_values(contiguous(values[rows.order_column]))
 
 
-def _registered(part: Stage | Lookup, anchors: str) -> str:
-    return f"rows_{part.name}"
+def _typed(name: str, types: Mapping[str, str]) -> str:
+    """FROM text of a registered relation, with the types that Arrow cannot say."""
+    casts = [
+        f"CAST({quote(column)} AS {kind}) AS {quote(column)}"
+        for column, kind in types.items()
+        if not _said(kind)
+    ]
+    return f"(SELECT * REPLACE ({', '.join(casts)}) FROM {name})" if casts else name
+
+
+def _said(kind: str) -> bool:
+    """Whether DuckDB reads the Arrow form of a type as that type."""
+    return kind == "INTERVAL" or duckdb_type(arrow_type(kind)) == kind

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from workbench.errors import RowError
-from workbench.online.reference import ReferenceDriver
+from workbench.online.reference import LEFT_OUT_BELOW, ReferenceDriver
 from workbench.plan.failures import failure
 from workbench.plan.model import FeaturePlan
 from workbench.storage import Storage
@@ -21,6 +21,7 @@ from workbench.values.coerce import row_coercer
 from workbench.values.types import arrow_schema
 
 FILTERED = "the row does not satisfy the view's WHERE"
+FILTERED_BELOW = "the row does not satisfy the WHERE of what the view reads from"
 
 #: How far ahead of the server's clock a request's time may be.
 TOLERANCE = timedelta(minutes=5)
@@ -63,8 +64,9 @@ class Engine:
         self.plan = plan
         self._names = list(plan.features)
         self._columns = plan.request_columns
+        self._time = plan.base.time
         self._schema = arrow_schema(self._columns)
-        required = [name for name in self._columns if name != plan.time]
+        required = [name for name in self._columns if name != self._time]
         self._coerce = row_coercer(storage.table(plan.table).columns, required=required)
         self._idle: queue.SimpleQueue[ReferenceDriver] = queue.SimpleQueue()
         self._pid = os.getpid()
@@ -90,7 +92,7 @@ class Engine:
             wanted = as_of[index] if as_of is not None else None
             try:
                 coerced = self._prepare(row, wanted, now, index if len(rows) > 1 else None)
-                times.append(coerced[self.plan.time] if self.plan.time else wanted or now)
+                times.append(coerced[self._time] if self._time else wanted or now)
                 prepared.append(coerced)
             except RowError as error:
                 times.append(wanted or now)
@@ -109,7 +111,7 @@ class Engine:
         cut
             Rows of a greater seq are not known.
         """
-        times = rows.column(self.plan.time).to_pylist() if self.plan.time else [datetime.min] * rows.num_rows
+        times = rows.column(self._time).to_pylist() if self._time else [datetime.min] * rows.num_rows
         found = self._evaluate(rows.select(self._schema.names), seqs, cut)
         return [self._answer(value, time, cut) for value, time in zip(found, times, strict=True)]
 
@@ -127,7 +129,7 @@ class Engine:
         self, row: dict[str, Any], as_of: datetime | None, now: datetime, index: int | None
     ) -> dict[str, Any]:
         coerced = self._coerce(row, index)
-        time = self.plan.time
+        time = self._time
         if time is None:
             return coerced
         if as_of is not None:
@@ -169,7 +171,8 @@ class Engine:
         if isinstance(value, RowError):
             return Answer(None, None, value, time, cut)
         if not value[0]:
-            return Answer(None, FILTERED, None, time, cut)
+            reason = FILTERED_BELOW if value[0] is LEFT_OUT_BELOW else FILTERED
+            return Answer(None, reason, None, time, cut)
         return Answer(dict(zip(self._names, value[1:], strict=True)), None, None, time, cut)
 
     def _evaluate(
@@ -179,7 +182,7 @@ class Engine:
         try:
             try:
                 return list(driver.answer(rows, seqs, cut))
-            except duckdb.Error as error:
+            except (duckdb.Error, RowError) as error:
                 if rows.num_rows == 1:
                     return [self._row_error(error)]
             # One row's value cannot be computed: find out which, and answer the others.
@@ -192,10 +195,12 @@ class Engine:
     ) -> tuple[Any, ...] | RowError:
         try:
             return driver.answer(rows.slice(index, 1), [seqs[index]], cut)[0]
-        except duckdb.Error as error:
+        except (duckdb.Error, RowError) as error:
             return self._row_error(error)
 
-    def _row_error(self, error: duckdb.Error) -> RowError:
+    def _row_error(self, error: duckdb.Error | RowError) -> RowError:
+        if isinstance(error, RowError):
+            return error
         found = failure(error, self.plan)
         if not isinstance(found, RowError):
             raise found from None

@@ -8,16 +8,31 @@ from workbench.storage import IndexSpec
 
 
 def index_of(part: Stage | Lookup) -> IndexSpec:
-    """Return the index that a stage or lookup reads."""
-    return IndexSpec(part.source.table, tuple(key.row for key in part.keys), part.order)
+    """Return the index that a stage or lookup reads: always of stored columns, also where the source is derived."""
+    source = part.source
+    order = source.stored(part.order) if part.order is not None else None
+    return IndexSpec(source.table, tuple(source.stored(key.row) for key in part.keys), order)
 
 
 def index_needs(plan: FeaturePlan) -> list[tuple[IndexSpec, set[str]]]:
-    """Return the indexes that a plan reads, with the columns it reads of each."""
+    """Return the indexes that a plan reads, with the stored columns it reads of each.
+
+    Of a derived source these are the columns that its plan needs of the table; the indexes that this plan and the one
+    of the anchor's rows read themselves are among them.
+    """
     needs: dict[IndexSpec, set[str]] = {}
-    for lookup in plan.lookups:
-        needs.setdefault(index_of(lookup), set()).update(lookup_columns(plan, lookup))
-    for stage in stages(plan):
-        for reader in stage.readers():
-            needs.setdefault(index_of(reader), set()).update(reader.columns)
+    for part in _parts(plan):
+        below = part.source.rows
+        if below is None:
+            columns = part.columns if isinstance(part, Stage) else lookup_columns(plan, part)
+        else:
+            columns = tuple(below.request_columns)
+        needs.setdefault(index_of(part), set()).update(columns)
+    for below in plan.derived():
+        for spec, read in index_needs(below):
+            needs.setdefault(spec, set()).update(read)
     return list(needs.items())
+
+
+def _parts(plan: FeaturePlan) -> list[Stage | Lookup]:
+    return [*plan.lookups, *(reader for stage in stages(plan) for reader in stage.readers())]

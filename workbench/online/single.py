@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -34,8 +33,9 @@ class SingleStatement:
         self, connection: duckdb.DuckDBPyConnection, plan: FeaturePlan, parts: Sequence[VisibleRows]
     ) -> None:
         self.connection = connection
-        self.names = list(plan.request_columns)
-        self.request = Slots(connection, "slots_request", _types(arrow_schema(plan.request_columns)), 1)
+        columns = dict(plan.anchor_columns)
+        self.names = list(columns)
+        self.request = Slots(connection, "slots_request", _types(arrow_schema(columns)), 1)
         self.parts = [
             (rows, Slots(connection, f"slots_{rows.part.name}", _types(rows.values), _room(rows)))
             for rows in parts
@@ -53,12 +53,12 @@ class SingleStatement:
     @staticmethod
     def suits(plan: FeaturePlan, parts: Sequence[VisibleRows]) -> bool:
         """Whether keys and orders need no computing, and every type has its slots."""
-        schemas = [arrow_schema(plan.request_columns), *(rows.values for rows in parts)]
+        schemas = [arrow_schema(dict(plan.anchor_columns)), *(rows.values for rows in parts)]
         held = all(can_hold(field.type) for schema in schemas for field in schema)
         return held and all(rows.plain for rows in parts) and supported()
 
-    def answer(self, rows: pa.Table, seq: int | None, cut: int) -> list[tuple[Any, ...]] | None:
-        """Return ``(kept, *features)`` of the row as a list of one, None where slots cannot hold what it sees."""
+    def answer(self, rows: pa.Table, seq: int | None, cut: int) -> duckdb.DuckDBPyConnection | None:
+        """Return the result ``(kept, *features)`` of the row, None where slots cannot hold what it sees."""
         values = {name: contiguous(rows.column(name)) for name in self.names}
         if not self.request.fill(list(values.values()), seq, None, 0):
             return None
@@ -71,7 +71,7 @@ class SingleStatement:
             seen = part.read(key, order, seq, cut)
             if not slots.fill(own, None, seen, order or 0):
                 return None
-        return self.connection.execute("EXECUTE single").fetchall()
+        return self.connection.execute("EXECUTE single")
 
 
 def _types(schema: pa.Schema) -> dict[str, pa.DataType]:

@@ -222,7 +222,7 @@ class RequestForm:
     def _merged(self, stage: Stage, anchors: str) -> str | None:
         """The rows of several tables, numbered together: nearest first, at equal times in the order of the tables."""
         assert stage.members is not None
-        types = self.plan.request_columns
+        types = dict(self.plan.anchor_columns)
         branches = []
         for rank, member in enumerate(stage.members):
             values = dict(member.columns)
@@ -244,6 +244,8 @@ class RequestForm:
         return f"(SELECT r.* EXCLUDE (__seq, __rank), {number} FROM ({' UNION ALL '.join(branches)}) r)"
 
     def _order_sql(self, stage: Stage) -> str:
+        if stage.order_anchor is None:
+            return "0"
         return order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
 
     def _frame(self, stage: Stage, window: Window) -> list[str]:
