@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from workbench.plan import expr as e
 from workbench.plan.model import FeaturePlan, Lookup, Window
-from workbench.plan.render import plan_sql, quote
-from workbench.plan.request_form import order_sql
+from workbench.plan.render import order_sql, plan_sql, quote
 from workbench.plan.stages import Stage, stages
 from workbench.storage import Storage
 

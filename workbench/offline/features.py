@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from workbench.errors import RowError
 from workbench.offline.result import Result
-from workbench.offline.run import Anchors, OfflineRun, Progress, carried, reads_lookups
+from workbench.offline.run import Anchors, OfflineRun, Progress, carried, filters_anchors
 from workbench.offline.spine import spine_rows
 from workbench.plan.failures import failure
 from workbench.plan.model import FeaturePlan
@@ -180,9 +180,10 @@ class OfflineFeatures:
     def _sample(self, connection: duckdb.DuckDBPyConnection, relation: str, rows: int) -> list[int]:
         """The newest row and others spread over the table: the same ones at every call."""
         where = ""
-        if self.plan.where is not None and not reads_lookups(self.plan):
-            where = f" WHERE {plan_sql(self.plan.where)}"
-        newest = f"a.{quote(self.plan.time)} DESC, a.__seq DESC" if self.plan.time else "a.__seq DESC"
+        base = self.plan.base
+        if base.where is not None and filters_anchors(base):
+            where = f" WHERE {plan_sql(base.where)}"
+        newest = f"a.{quote(base.time)} DESC, a.__seq DESC" if base.time else "a.__seq DESC"
         found = [
             seq
             for order, limit in ((newest, 1), ("hash(a.__seq)", rows))

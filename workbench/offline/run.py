@@ -1,21 +1,22 @@
 """One bulk evaluation of a plan on DuckDB: anchors, lookups, one stage per partition key, projection.
 
 DuckDB scans, joins, sorts and computes the scalars. A stage takes sorted columns in and gives feature columns out; it
-runs in the window form where that can say it, else in the request form over joined rows.
+runs in the window form where that can say it, else in the request form over joined rows. A derived source is the same
+evaluation of its own plan over the stored rows of its table, kept as a temporary table that is read like a stored one.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import duckdb
 
-from workbench.plan.expr import ANCHOR, sources
+from workbench.plan.expr import ANCHOR, AggregateRef, sources, walk
 from workbench.plan.failures import failure
-from workbench.plan.join_form import bulk_lookup, joined_rows
-from workbench.plan.model import FeaturePlan, Lookup
+from workbench.plan.join_form import bulk_lookup, joined_rows, narrowing
+from workbench.plan.model import FeaturePlan, Lookup, Source
 from workbench.plan.render import plan_sql, quote
 from workbench.plan.request_form import RequestForm
 from workbench.plan.spread_form import spread_rows
@@ -44,6 +45,32 @@ class Anchors:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A plan of a run with the relation of its anchors, before any lookup."""
+
+    plan: FeaturePlan
+    anchors: str
+
+
+@dataclass(frozen=True)
+class _Level:
+    """How the anchors of one plan are evaluated.
+
+    ``stored`` and ``few`` as of :class:`Anchors`; ``narrow``: only the rows of the anchors' keys are worth reading;
+    ``carry``: columns that pass through every step.
+    """
+
+    stored: bool
+    few: bool
+    narrow: bool
+    carry: tuple[str, ...] = ()
+
+    @property
+    def head(self) -> dict[str, str]:
+        """The columns of the anchors that pass through, each with its name."""
+        return {name: name for name in ("__anchor", "__seq", *self.carry)}
+
+
 class OfflineRun:
     """Evaluates a plan for many anchor rows.
 
@@ -53,17 +80,31 @@ class OfflineRun:
         A DuckDB session that can read the sources; the run makes temporary tables in it.
     plan
         The plan.
-    source
+    stored
         Returns FROM text, with ``__seq``, of a table by name; the second argument is text that follows ``FROM … r``
         over the table's columns and leaves rows out.
     types
         Returns the column types of a table by name.
     """
 
-    connection: duckdb.DuckDBPyConnection
-    plan: FeaturePlan
-    source: Callable[[str, str], str]
-    types: Callable[[str], Mapping[str, str]]
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        plan: FeaturePlan,
+        stored: Callable[[str, str], str],
+        types: Callable[[str], Mapping[str, str]],
+    ) -> None:
+        self.connection = connection
+        self.plan = plan
+        #: After :meth:`run`, the plans of the anchor rows, innermost first, with their anchors.
+        self.steps: list[Step] = []
+        self._stored = stored
+        self._types = types
+        self._derived: dict[tuple[FeaturePlan, str], str] = {}
+        self._made: list[str] = []
+        self._numbers = itertools.count()
+        self._report: Progress = _silent
+        self._begun = 0
 
     def run(self, anchors: Anchors, progress: Progress | None = None) -> str:
         """Compute all features and return the SELECT that reads them, one row per anchor in arrival order.
@@ -75,76 +116,129 @@ class OfflineRun:
         RowError
             When a value cannot be computed, such as an integer sum beyond BIGINT.
         """
-        report = progress or _silent
-        made = stages(self.plan)
-        steps = 2 + len(self.plan.lookups) + len(made)
-        report(f"reading {self.plan.table}", 0.0)
+        self._report = progress or _silent
+        self._step(f"reading {self.plan.table}")
+        carry = {f"__carry_{number}": name for number, name in enumerate(anchors.carry)}
+        columns = [f"a.{anchors.order} AS __anchor", "a.__seq"]
+        columns += [f"a.{quote(name)} AS {column}" for column, name in carry.items()]
+        columns += [f"a.{quote(name)}" for name in self.plan.request_columns]
+        where = f" WHERE {anchors.where}" if anchors.where else ""
+        rows = f"SELECT {', '.join(columns)} FROM {anchors.relation} a{where}"
+        level = _Level(anchors.stored, anchors.few, narrow=anchors.few, carry=tuple(carry))
+        head = {column: quote(carried(name)) for column, name in carry.items()}
         try:
-            current = self._anchors(anchors)
-            for number, lookup in enumerate(self.plan.lookups):
-                report(f"joining {lookup.source.table}", (1 + number) / steps)
-                current = self._lookup(lookup, current, anchors.few, number)
-            for number, stage in enumerate(made):
-                report(_describe(stage), (1 + len(self.plan.lookups) + number) / steps)
-                self._stage(stage, current, anchors)
+            query = self._features(self.plan, rows, level, head, main=True)
         except duckdb.Error as error:
             raise failure(error, self.plan) from None
-        report("computing expressions", (steps - 1) / steps)
-        return self._projection(current, made, anchors)
+        self._step("computing expressions")
+        return f"{query} ORDER BY a.__anchor"
 
-    # -- steps
+    def rows_of(self, part: Stage | Lookup, anchors: str, narrow: bool) -> str:
+        """Return FROM text of a part's source with ``__seq``; ``narrow``: only rows of the anchors' keys."""
+        return self._relation(part.source, narrowing(part, anchors) if narrow else "")
 
-    def _anchors(self, anchors: Anchors) -> str:
-        columns = ", ".join(
-            f"a.{quote(name)}" for name in (*self.plan.request_columns, *_extra(anchors, self.plan))
-        )
-        conditions = [anchors.where] if anchors.where else []
-        if self.plan.where is not None and not reads_lookups(self.plan):
-            conditions.append(plan_sql(self.plan.where))
-        where = f" WHERE {' AND '.join(f'({c})' for c in conditions)}" if conditions else ""
-        self.connection.execute(
-            "CREATE OR REPLACE TEMP TABLE __anchors AS "
-            f"SELECT row_number() OVER (ORDER BY a.{anchors.order}) AS __anchor, a.__seq"
-            f"{', ' if columns else ''}{columns} FROM {anchors.relation} a{where}"
-        )
-        return "__anchors"
+    def types_of(self, source: Source) -> dict[str, str]:
+        """Return the column types of a source."""
+        return source.rows.features if source.rows is not None else dict(self._types(source.table))
 
-    def _lookup(self, lookup: Lookup, current: str, few: bool, number: int) -> str:
-        table = lookup.source.table
-        source, types = self.source(table, ""), dict(self.types(table))
-        sql = None if few else bulk_lookup(self.plan, lookup, source, types, current)
-        if sql is None:
-            sql = self._form(current, few).lookup_sql(lookup, current)
-        made = f"__anchors_{number}"
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {sql}")
+    # -- steps of one plan
+
+    def _features(
+        self, plan: FeaturePlan, rows: str, level: _Level, head: Mapping[str, str], main: bool = False
+    ) -> str:
+        """The query of a plan's features, behind the columns ``head``, for the anchors ``a`` that ``rows`` selects."""
+        current = self._table(self._anchors(plan, rows, level, main))
+        if main:
+            self.steps.append(Step(plan, current))
+        for lookup in plan.lookups:
+            self._step(f"joining {lookup.source.table}")
+            current = self._table(self._lookup(plan, lookup, current, level))
+        tables = {}
+        for stage in stages(plan):
+            self._step(_describe(stage))
+            tables[stage.name] = self._table(self._stage(plan, stage, current, level))
+        outputs = [f"a.{column} AS {name}" for column, name in head.items()]
+        outputs += [f"{plan_sql(output.expr)} AS {quote(output.name)}" for output in plan.outputs]
+        joins = "".join(f" JOIN {table} {name} ON {name}.__anchor = a.__anchor" for name, table in tables.items())
+        late = plan.where if plan.where is not None and not filters_anchors(plan) else None
+        where = f" WHERE {plan_sql(late)}" if late is not None else ""
+        return f"SELECT {', '.join(outputs)} FROM {current} a{joins}{where}"
+
+    def _anchors(self, plan: FeaturePlan, rows: str, level: _Level, main: bool) -> str:
+        """The query of a plan's anchors: what ``plan.rows`` makes of ``rows``, without what WHERE leaves out."""
+        if plan.rows is not None and self._shares(plan, level):
+            # Every stored row is evaluated as a source anyway: the anchors are some of them.
+            derived = self._relation(Source(plan.table, None, rows=plan.rows), "")
+            carried_on = ", ".join(f"a.{column}" for column in level.head)
+            rows = f"SELECT {carried_on}, r.* EXCLUDE (__seq) FROM ({rows}) a JOIN {derived} r ON r.__seq = a.__seq"
+        elif plan.rows is not None:
+            rows = self._features(plan.rows, rows, level, level.head, main)
+        if plan.where is not None and filters_anchors(plan):
+            rows = f"SELECT a.* FROM ({rows}) a WHERE {plan_sql(plan.where)}"
+        return rows
+
+    def _shares(self, plan: FeaturePlan, level: _Level) -> bool:
+        whole = level.stored and not level.few and not level.narrow
+        return whole and any(source.rows == plan.rows for source in plan.sources())
+
+    def _lookup(self, plan: FeaturePlan, lookup: Lookup, anchors: str, level: _Level) -> str:
+        if not level.few:
+            source = self.rows_of(lookup, anchors, level.narrow)
+            sql = bulk_lookup(plan, lookup, source, self.types_of(lookup.source), anchors)
+            if sql is not None:
+                return sql
+        return self._form(plan, anchors, level).lookup_sql(lookup, anchors)
+
+    def _stage(self, plan: FeaturePlan, stage: Stage, anchors: str, level: _Level) -> str:
+        if not level.few and can_lower(stage, level.stored):
+            source = self.rows_of(stage, anchors, level.narrow)
+            return window_form(stage, source, self.types_of(stage.source), anchors)
+        return self._form(plan, anchors, level).stage_sql(stage, anchors)
+
+    def _form(self, plan: FeaturePlan, current: str, level: _Level) -> RequestForm:
+        def rows(part: Stage | Lookup, anchors: str) -> str:
+            types = self.types_of(part.source)
+            if isinstance(part, Stage) and not level.few:
+                return spread_rows(part, self.rows_of(part, anchors, level.narrow), types, anchors)
+            return joined_rows(plan, part, self.rows_of(part, anchors, narrow=True), types, anchors)
+
+        return RequestForm(plan, rows, current)
+
+    # -- sources
+
+    def _relation(self, source: Source, leaving_out: str) -> str:
+        """FROM text of a source with ``__seq``; ``leaving_out`` follows ``FROM … r`` over the stored rows."""
+        if source.rows is None:
+            return self._stored(source.table, leaving_out)
+        key = (source.rows, leaving_out)
+        if key not in self._derived:
+            self._derived[key] = self._derive(source.rows, leaving_out)
+        return self._derived[key]
+
+    def _derive(self, plan: FeaturePlan, leaving_out: str) -> str:
+        """Keep what a plan gives for the stored rows of its table, each as of its own position."""
+        self._step(f"computing rows of {plan.table}")
+        before = len(self._made)
+        columns = "".join(f", r.{quote(name)}" for name in plan.request_columns)
+        rows = f"SELECT r.__seq AS __anchor, r.__seq{columns} FROM {self._stored(plan.table, leaving_out)} r"
+        level = _Level(stored=True, few=False, narrow=bool(leaving_out))
+        made = self._table(self._features(plan, rows, level, {"__seq": "__seq"}))
+        for table in self._made[before:]:
+            if table != made and table not in self._derived.values():
+                self.connection.execute(f"DROP TABLE {table}")
+                self._made.remove(table)
         return made
 
-    def _stage(self, stage: Stage, current: str, anchors: Anchors) -> None:
-        table = stage.source.table
-        if not anchors.few and can_lower(stage, anchors.stored):
-            sql = window_form(stage, self.source(table, ""), dict(self.types(table)), current)
-        else:
-            sql = self._form(current, anchors.few).stage_sql(stage, current)
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE __{stage.name} AS {sql}")
+    def _table(self, sql: str) -> str:
+        """Keep the rows of a query as a temporary table with a name of its own."""
+        name = f"__t{next(self._numbers)}"
+        self.connection.execute(f"CREATE TEMP TABLE {name} AS {sql}")
+        self._made.append(name)
+        return name
 
-    def _form(self, current: str, few: bool) -> RequestForm:
-        def rows(part: Stage | Lookup, anchors: str) -> str:
-            table = part.source.table
-            if isinstance(part, Stage) and not few:
-                return spread_rows(part, self.source(table, ""), dict(self.types(table)), anchors)
-            source = partial(self.source, table)
-            return joined_rows(self.plan, part, source, self.types(table), anchors)
-
-        return RequestForm(self.plan, rows, current)
-
-    def _projection(self, current: str, made: tuple[Stage, ...], anchors: Anchors) -> str:
-        outputs = [f"a.{quote(name)} AS {quote(carried(name))}" for name in anchors.carry]
-        outputs += [f"{plan_sql(o.expr)} AS {quote(o.name)}" for o in self.plan.outputs]
-        joins = "".join(f" JOIN __{stage.name} ON __{stage.name}.__anchor = a.__anchor" for stage in made)
-        where = ""
-        if self.plan.where is not None and reads_lookups(self.plan):
-            where = f" WHERE {plan_sql(self.plan.where)}"
-        return f"SELECT {', '.join(outputs)} FROM {current} a{joins}{where} ORDER BY a.__anchor"
+    def _step(self, what: str) -> None:
+        self._report(what, min(self._begun / (_steps(self.plan) + 2), 0.99))
+        self._begun += 1
 
 
 def carried(name: str) -> str:
@@ -152,13 +246,17 @@ def carried(name: str) -> str:
     return name if name.startswith("__") else f"__{name}"
 
 
-def reads_lookups(plan: FeaturePlan) -> bool:
-    """Whether the view's WHERE reads joined columns."""
-    return bool(sources(plan.where) - {ANCHOR})
+def filters_anchors(plan: FeaturePlan) -> bool:
+    """Whether the view's WHERE reads nothing but the anchor row, so that it can be asked first."""
+    if plan.where is None:
+        return False
+    computed = any(isinstance(node, AggregateRef) for node in walk(plan.where))
+    return not computed and sources(plan.where) <= {ANCHOR}
 
 
-def _extra(anchors: Anchors, plan: FeaturePlan) -> list[str]:
-    return [name for name in anchors.carry if name != "__seq" and name not in plan.request_columns]
+def _steps(plan: FeaturePlan) -> int:
+    below = sum(1 + _steps(derived) for derived in plan.derived())
+    return len(plan.lookups) + len(stages(plan)) + below
 
 
 def _describe(stage: Stage) -> str:

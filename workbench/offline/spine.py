@@ -74,9 +74,10 @@ def spine_rows(plan: FeaturePlan, columns: Mapping[str, str], rows: Any, what: s
             )
     present = {name: kind for name, kind in columns.items() if name.casefold() in by_folded}
     coerced = to_table(present, table.select([by_folded[name.casefold()] for name in present]))
-    if plan.time is not None and coerced.column(plan.time).null_count:
-        row = coerced.column(plan.time).is_null().to_pylist().index(True)
-        raise RowError(f"the {what}'s time {plan.time!r} is NULL", field=plan.time, row=row)
+    time = plan.base.time
+    if time is not None and coerced.column(time).null_count:
+        row = coerced.column(time).is_null().to_pylist().index(True)
+        raise RowError(f"the {what}'s time {time!r} is NULL", field=time, row=row)
     seq = pa.nulls(table.num_rows, pa.int64())
     if SEQ in by_folded and SEQ not in {name.casefold() for name in columns}:
         seq = to_table({SEQ: "BIGINT"}, table.select([by_folded[SEQ]]).rename_columns([SEQ])).column(SEQ)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from workbench.plan import expr as e
 from workbench.plan.model import FeaturePlan, Lookup
-from workbench.plan.render import lookup_name, plan_sql, quote
-from workbench.plan.request_form import LATEST, order_sql
+from workbench.plan.render import lookup_name, order_sql, plan_sql, quote
+from workbench.plan.request_form import LATEST
 from workbench.plan.stages import Stage, lookup_columns
 
 
 def joined_rows(
     plan: FeaturePlan,
     part: Stage | Lookup,
-    source: Callable[[str], str],
+    source: str,
     types: Mapping[str, str],
     anchors: str,
 ) -> str:
@@ -27,40 +27,45 @@ def joined_rows(
     part
         A stage or lookup of it.
     source
-        Returns FROM text of the part's table with ``__seq``; it may be given text that follows ``FROM … r`` and leaves
-        out rows that no anchor sees.
+        FROM text of the part's source with ``__seq``; rows that :func:`narrowing` leaves out may be missing.
     types
-        Types of the table's columns.
+        Types of the source's columns.
     anchors
         Name of the relation of anchors with their lookups so far.
     """
     columns = part.columns if isinstance(part, Stage) else lookup_columns(plan, part)
     order = order_sql(f"r.{quote(part.order)}", types[part.order]) if part.order else "0"
-    null_matches = part.null_group if isinstance(part, Stage) else part.null_keys
     picked = ", ".join(["r.__seq", f"{order} AS __ord", *(f"r.{quote(name)}" for name in columns)])
-    equal = "IS NOT DISTINCT FROM" if null_matches else "="
-    narrowing = ""
-    if part.keys:
-        wanted = ", ".join(f"{plan_sql(key.anchor)} AS k{i}" for i, key in enumerate(part.keys))
-        same = " AND ".join(f"r.{quote(key.row)} {equal} k.k{i}" for i, key in enumerate(part.keys))
-        narrowing = f" SEMI JOIN (SELECT {wanted} FROM {anchors} a) k ON {same}"
-    on = [f"s.{quote(key.row)} {equal} {plan_sql(key.anchor)}" for key in part.keys]
+    on = [f"s.{quote(key.row)} {_equal(part)} {plan_sql(key.anchor)}" for key in part.keys]
     on += _visible_window(part) if isinstance(part, Stage) else _visible_lookup(plan, part)
     named = "".join(f", s.{quote(name)}" for name in columns)
-    age = f", {_anchor_order(part)} - s.__ord AS __age" if isinstance(part, Stage) else ""
+    age = f", {part.order_sql} - s.__ord AS __age" if isinstance(part, Stage) else ""
     return (
         "(SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor "
         f"ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq{age}{named} "
-        f"FROM {anchors} a JOIN (SELECT {picked} FROM {source(narrowing)} r) s ON {' AND '.join(on) or 'true'})"
+        f"FROM {anchors} a JOIN (SELECT {picked} FROM {source} r) s ON {' AND '.join(on) or 'true'})"
     )
 
 
-def _anchor_order(stage: Stage) -> str:
-    return order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
+def narrowing(part: Stage | Lookup, anchors: str) -> str:
+    """Return text that follows ``FROM … r`` over the stored rows of a part's table: only rows of the anchors' keys."""
+    if not part.keys:
+        return ""
+    wanted = ", ".join(f"{plan_sql(key.anchor)} AS k{i}" for i, key in enumerate(part.keys))
+    stored = [quote(part.source.stored(key.row)) for key in part.keys]
+    same = " AND ".join(f"r.{name} {_equal(part)} k.k{i}" for i, name in enumerate(stored))
+    return f" SEMI JOIN (SELECT {wanted} FROM {anchors} a) k ON {same}"
+
+
+def _equal(part: Stage | Lookup) -> str:
+    null_matches = part.null_group if isinstance(part, Stage) else part.null_keys
+    return "IS NOT DISTINCT FROM" if null_matches else "="
 
 
 def _visible_window(stage: Stage) -> list[str]:
-    anchor = _anchor_order(stage)
+    anchor = stage.order_sql
+    if stage.order is None:
+        return [f"s.__seq < coalesce(a.__seq, {LATEST})"] if stage.source.own else []
     if stage.source.delay:
         visible = [f"s.__ord <= {anchor} - {stage.source.delay}"]
     elif stage.before_time:

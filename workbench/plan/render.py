@@ -118,3 +118,12 @@ def aggregate_name(name: str) -> str:
 def lookup_name(lookup: str, column: str) -> str:
     """Return the name by which a lookup's column is carried beside the anchor's columns."""
     return f"__{lookup}_{column}"
+
+
+def order_sql(sql: str, kind: str) -> str:
+    """Return an order value as BIGINT: microseconds of times and dates, integers as they are."""
+    if kind == "TIMESTAMP":
+        return f"epoch_us({sql})"
+    if kind == "DATE":
+        return f"epoch_us(CAST({sql} AS TIMESTAMP))"
+    return f"CAST({sql} AS BIGINT)"

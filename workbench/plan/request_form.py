@@ -51,14 +51,14 @@ class RequestForm:
     request_included: bool = False
     few: bool = False
 
-    def sql(self) -> str:
-        """Return the query: ``__keep`` (the view's WHERE), then the features, by anchor."""
+    def sql(self, *head: str) -> str:
+        """Return the query: the anchors' columns ``head``, ``__keep`` (the view's WHERE), then the features, by anchor."""
         with_parts, anchors = self._lookups()
         made = stages(self.plan)
         for stage in made:
             with_parts += self._stage(stage, anchors)
         keep = "true" if self.plan.where is None else f"coalesce({plan_sql(self.plan.where)}, false)"
-        outputs = [f"{keep} AS __keep"]
+        outputs = [*(f"a.{name}" for name in head), f"{keep} AS __keep"]
         values = [plan_sql(output.expr) for output in self.plan.outputs]
         if self.plan.where is not None:
             # A row that is left out has no values that could fail.
@@ -76,7 +76,7 @@ class RequestForm:
         with_parts, anchors = self._lookups(before)
         values = [plan_sql(key.anchor) for key in part.keys]
         if isinstance(part, Stage):
-            values.append(self._order_sql(part))
+            values.append(part.order_sql)
         return f"{_with(with_parts)}SELECT {', '.join(values)} FROM {anchors} a ORDER BY a.__anchor"
 
     def lookup_sql(self, lookup: Lookup, anchors: str) -> str:
@@ -243,11 +243,6 @@ class RequestForm:
         number = f"row_number() OVER ({partition}ORDER BY r.__age, r.__rank, r.__seq DESC) AS __pos"
         return f"(SELECT r.* EXCLUDE (__seq, __rank), {number} FROM ({' UNION ALL '.join(branches)}) r)"
 
-    def _order_sql(self, stage: Stage) -> str:
-        if stage.order_anchor is None:
-            return "0"
-        return order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
-
     def _frame(self, stage: Stage, window: Window) -> list[str]:
         """Conditions on a row of the stage for being in a window's frame."""
         return [condition for condition, _ in self._frame_reasons(stage, window)]
@@ -282,14 +277,6 @@ def _needs_first(window: Window) -> bool:
     """MAXSIZE counts from the newest row of the frame, whose position is known beforehand unless ages decide it."""
     return window.maxsize is not None and window.frame.unit == "range" and window.frame.end > 0
 
-
-def order_sql(sql: str, kind: str) -> str:
-    """Return an order value as BIGINT: microseconds of times and dates, integers as they are."""
-    if kind == "TIMESTAMP":
-        return f"epoch_us({sql})"
-    if kind == "DATE":
-        return f"epoch_us(CAST({sql} AS TIMESTAMP))"
-    return f"CAST({sql} AS BIGINT)"
 
 
 def later_visibility(plan: FeaturePlan, lookup: Lookup) -> list[str]:

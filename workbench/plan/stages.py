@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from workbench.plan import expr as e
 from workbench.plan.model import Aggregate, FeaturePlan, Key, Lookup, Source, Union, Window
+from workbench.plan.render import order_sql, plan_sql, quote
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -13,7 +16,7 @@ class Stage(msgspec.Struct, frozen=True):
 
     This is the seam where kernels enter: sorted columns in, feature columns out.
 
-    ``null_group``: NULL keys are a group of their own (in a history), rather than matching nothing.
+    ``order`` None is by arrival. ``null_group``: NULL keys are a group of their own (in a history), rather than matching nothing.
     ``before_time``: rows of the anchor's own time are not seen. ``members``: the tables whose rows the stage merges,
     nearest first among equal times; None for the common stage of one table.
     """
@@ -30,6 +33,15 @@ class Stage(msgspec.Struct, frozen=True):
     null_group: bool = False
     before_time: bool = False
     members: tuple[Member, ...] | None = None
+
+    @property
+    def order_sql(self) -> str:
+        """SQL of the anchor's order value as BIGINT; by arrival every row is of the same age."""
+        return "0" if self.order_anchor is None else order_sql(plan_sql(self.order_anchor), self.order_anchor.type)
+
+    def row_order(self, types: Mapping[str, str]) -> str:
+        """Return SQL of the order value of a source row ``r`` as BIGINT, given the types of the source's columns."""
+        return "0" if self.order is None else order_sql(f"r.{quote(self.order)}", types[self.order])
 
     @property
     def needs_anchor(self) -> bool:

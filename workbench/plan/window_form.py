@@ -14,7 +14,7 @@ from workbench.plan.aggregates import has_window_call, window_call
 from workbench.plan.expr import Expr
 from workbench.plan.model import Window
 from workbench.plan.render import aggregate_name, plan_sql, quote
-from workbench.plan.request_form import LATEST, order_sql
+from workbench.plan.request_form import LATEST
 from workbench.plan.stages import Stage
 
 
@@ -51,14 +51,14 @@ def window_form(stage: Stage, source: str, source_columns: dict[str, str], ancho
 
 def _own(stage: Stage, source: str, types: dict[str, str], anchors: str) -> str:
     keys = [f"__k{i}" for i in range(len(stage.keys))]
-    order = order_sql(f"r.{quote(stage.order)}", types[stage.order])
     columns = [f"r.{quote(name)}" for name in stage.columns]
+    alone = "0" if stage.order is None else f"CASE WHEN r.{quote(stage.order)} IS NULL THEN r.__seq END"
     selected = ", ".join(
         [
             "r.__seq",
-            f"{order} AS __ord",
+            f"{stage.row_order(types)} AS __ord",
             # A row without an order value sees nothing and is seen by nothing: it is a partition of its own.
-            f"CASE WHEN r.{quote(stage.order)} IS NULL THEN r.__seq END AS __alone",
+            f"{alone} AS __alone",
             *(f"r.{quote(key.row)} AS {name}" for key, name in zip(stage.keys, keys, strict=True)),
             *columns,
         ]
@@ -115,7 +115,6 @@ def anchor_places(stage: Stage, types: dict[str, str], anchors: str) -> str:
     Among equal orders an anchor stands behind the rows that it sees: all of another table, earlier seqs of its own, or
     none.
     """
-    order = order_sql(plan_sql(stage.order_anchor), stage.order_anchor.type)
     tie = f"coalesce(a.__seq * 2, {LATEST})" if stage.source.own else str(LATEST)
     if stage.before_time:
         tie = "-1"
@@ -123,12 +122,12 @@ def anchor_places(stage: Stage, types: dict[str, str], anchors: str) -> str:
         f", CAST({plan_sql(key.anchor)} AS {types[key.row]}) AS {name}"
         for key, name in zip(stage.keys, key_names(stage), strict=True)
     )
-    return f"SELECT a.__anchor, {order} AS __ord, {tie} AS __tie{keys} FROM {anchors} a"
+    return f"SELECT a.__anchor, {stage.order_sql} AS __ord, {tie} AS __tie{keys} FROM {anchors} a"
 
 
 def source_rows(stage: Stage, source: str, types: dict[str, str], where: Expr | None) -> str:
     """Return the query of the rows that any anchor of ``x`` may see: ``__seq``, ``__ord``, keys and columns."""
-    conditions = [f"r.{quote(stage.order)} IS NOT NULL"]
+    conditions = [f"r.{quote(stage.order)} IS NOT NULL"] if stage.order is not None else []
     if stage.keys and not stage.null_group:
         # NULL keys match nothing in other tables; in the anchor's history they are a group.
         wanted = ", ".join(f"r.{quote(key.row)}" for key in stage.keys)
@@ -138,11 +137,11 @@ def source_rows(stage: Stage, source: str, types: dict[str, str], where: Expr | 
         conditions.append(plan_sql(where))
     columns = [
         "r.__seq",
-        f"{order_sql(f'r.{quote(stage.order)}', types[stage.order])} AS __ord",
+        f"{stage.row_order(types)} AS __ord",
         *(f"r.{quote(key.row)} AS {name}" for key, name in zip(stage.keys, key_names(stage), strict=True)),
         *(f"r.{quote(name)}" for name in stage.columns),
     ]
-    return f"SELECT {', '.join(columns)} FROM {source} r WHERE {' AND '.join(conditions)}"
+    return f"SELECT {', '.join(columns)} FROM {source} r WHERE {' AND '.join(conditions) or 'true'}"
 
 
 def visible_counts(stage: Stage, ages: set[int] | None = None) -> str:
