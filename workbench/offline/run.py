@@ -46,10 +46,10 @@ class Anchors:
 
 @dataclass(frozen=True)
 class Step:
-    """A plan of a run with the relation of its anchors, before any lookup."""
+    """A plan of a run with the relations of its anchors: ``anchors[n]`` has the columns of the first n lookups."""
 
     plan: FeaturePlan
-    anchors: str
+    anchors: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -148,18 +148,22 @@ class OfflineRun:
     ) -> str:
         """The query of a plan's features, behind the columns ``head``, for the anchors ``a`` that ``rows`` selects."""
         current = self._table(self._anchors(plan, rows, level, main))
-        if main:
-            self.steps.append(Step(plan, current))
+        known = [current]
         for lookup in plan.lookups:
             self._step(f"joining {lookup.source.table}")
             current = self._table(self._lookup(plan, lookup, current, level))
+            known.append(current)
+        if main:
+            self.steps.append(Step(plan, tuple(known)))
         tables = {}
         for stage in stages(plan):
             self._step(_describe(stage))
             tables[stage.name] = self._table(self._stage(plan, stage, current, level))
         outputs = [f"a.{column} AS {name}" for column, name in head.items()]
         outputs += [f"{plan_sql(output.expr)} AS {quote(output.name)}" for output in plan.outputs]
-        joins = "".join(f" JOIN {table} {name} ON {name}.__anchor = a.__anchor" for name, table in tables.items())
+        joins = "".join(
+            f" JOIN {table} {name} ON {name}.__anchor = a.__anchor" for name, table in tables.items()
+        )
         late = plan.where if plan.where is not None and not filters_anchors(plan) else None
         where = f" WHERE {plan_sql(late)}" if late is not None else ""
         return f"SELECT {', '.join(outputs)} FROM {current} a{joins}{where}"

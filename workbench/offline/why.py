@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import duckdb
@@ -13,10 +12,10 @@ import msgspec
 import pyarrow as pa
 
 from workbench.errors import NotFound, RowError, did_you_mean
-from workbench.offline.run import Anchors, OfflineRun
+from workbench.offline.run import Anchors, OfflineRun, Step
 from workbench.offline.spine import spine_rows
 from workbench.plan.explain import aggregate_words, duration, lookup_words
-from workbench.plan.expr import AggregateRef, Column, walk
+from workbench.plan.expr import ANCHOR, AggregateRef, Column, Expr, columns, walk
 from workbench.plan.failures import failure
 from workbench.plan.join_form import joined_rows
 from workbench.plan.model import Aggregate, FeaturePlan, Lookup
@@ -126,44 +125,69 @@ class _Explanation:
         return Anchors(relation, stored=True, few=True, where=f"a.__seq = {int(row)}")
 
     def of(self, feature: str) -> Why:
-        run = OfflineRun(self.connection, self.plan, self._source, self._types)
+        self.run = OfflineRun(self.connection, self.plan, self._source, self._types)
         names = list(self.plan.request_columns)
-        found = self.connection.execute(run.run(replace(self.anchors, carry=tuple(names)))).fetchone()
+        query = self.run.run(replace(self.anchors, carry=tuple(names)))
+        found = self.connection.execute(query).fetchone()
         if found is None:
             raise RowError("there is no such row, or the view's WHERE leaves it out")
         value = found[len(names) + list(self.plan.features).index(feature)]
-        expr = next(output.expr for output in self.plan.outputs if output.name == feature)
+        evidence = tuple(self._evidence(len(self.run.steps) - 1, feature))
+        return Why(feature, value, dict(zip(names, found, strict=False)), evidence)
+
+    def _evidence(self, number: int, output: str) -> Iterator[Evidence]:
+        """What an output of one of the plans of the anchor row is made of, then what its computed columns are."""
+        step = self.run.steps[number]
+        plan = step.plan
+        expr = next(o.expr for o in plan.outputs if o.name == output)
         aggregates = {node.name for node in walk(expr) if isinstance(node, AggregateRef)}
         lookups = {node.source for node in walk(expr) if isinstance(node, Column)}
-        evidence = [self._of_aggregate(a) for a in self.plan.aggregates if a.name in aggregates]
-        evidence += [self._of_lookup(lookup) for lookup in self.plan.lookups if lookup.name in lookups]
-        return Why(feature, value, dict(zip(names, found, strict=False)), tuple(evidence))
+        read: list[Expr | None] = [expr]
+        for aggregate in plan.aggregates:
+            if aggregate.name in aggregates:
+                read += [*aggregate.args, aggregate.where]
+                yield self._of_aggregate(step, aggregate)
+        for lookup in plan.lookups:
+            if lookup.name in lookups:
+                read += [key.anchor for key in lookup.keys]
+                yield self._of_lookup(step, lookup)
+        if plan.rows is not None:
+            for name in sorted(set().union(*(columns(value, ANCHOR) for value in read))):
+                if plan.rows.passed(name) is None:
+                    yield from self._evidence(number - 1, name)
 
-    def _of_aggregate(self, aggregate: Aggregate) -> Evidence:
+    def _of_aggregate(self, step: Step, aggregate: Aggregate) -> Evidence:
         # Neighbours that are too old are shown, so the rows are read without the frames' lower bounds.
+        plan = step.plan
         windows = tuple(
             msgspec.structs.replace(w, frame=msgspec.structs.replace(w.frame, start=None))
-            for w in self.plan.windows
+            for w in plan.windows
         )
         stage = next(
             s
-            for s in stages(msgspec.structs.replace(self.plan, windows=windows))
+            for s in stages(msgspec.structs.replace(plan, windows=windows))
             if any(a.name == aggregate.name for a in s.aggregates)
         )
-        rows = self.connection.execute(self._form().evidence_sql(stage, aggregate)).to_arrow_table()
-        timed = stage.order_anchor.type in ("TIMESTAMP", "DATE")
-        return Evidence(aggregate_words(self.plan, aggregate), _near(rows, stage.columns, timed))
+        rows = self._execute(self._form(plan).evidence_sql(stage, aggregate, step.anchors[-1]))
+        if stage.order_anchor is None:
+            rows = rows.drop_columns("__age")
+        timed = stage.order_anchor is None or stage.order_anchor.type in ("TIMESTAMP", "DATE")
+        return Evidence(aggregate_words(plan, aggregate), _near(rows, stage.columns, timed))
 
-    def _of_lookup(self, lookup: Lookup) -> Evidence:
-        rows = self.connection.execute(self._form().candidates_sql(lookup)).to_arrow_table()
-        return Evidence(lookup_words(self.plan, lookup), _near(rows, rows.column_names[2:]))
+    def _of_lookup(self, step: Step, lookup: Lookup) -> Evidence:
+        anchors = step.anchors[step.plan.lookups.index(lookup)]
+        rows = self._execute(self._form(step.plan).candidates_sql(lookup, anchors))
+        return Evidence(lookup_words(step.plan, lookup), _near(rows, rows.column_names[2:]))
 
-    def _form(self) -> RequestForm:
+    def _execute(self, sql: str) -> pa.Table:
+        return self.connection.execute(sql).to_arrow_table()
+
+    def _form(self, plan: FeaturePlan) -> RequestForm:
         def rows(part: Stage | Lookup, anchors: str) -> str:
-            table = part.source.table
-            return joined_rows(self.plan, part, partial(self._source, table), self._types(table), anchors)
+            source = self.run.rows_of(part, anchors, narrow=True)
+            return joined_rows(plan, part, source, self.run.types_of(part.source), anchors)
 
-        return RequestForm(self.plan, rows, "__anchors")
+        return RequestForm(plan, rows, "nothing")
 
     def _source(self, table: str, narrowing: str) -> str:
         return self.snapshot.relation(self.connection, table, narrowing=narrowing)

@@ -52,7 +52,7 @@ class RequestForm:
     few: bool = False
 
     def sql(self, *head: str) -> str:
-        """Return the query: the anchors' columns ``head``, ``__keep`` (the view's WHERE), then the features, by anchor."""
+        """Return the query: columns ``head`` of the anchors, ``__keep`` (the view's WHERE), the features, by anchor."""
         with_parts, anchors = self._lookups()
         made = stages(self.plan)
         for stage in made:
@@ -89,12 +89,11 @@ class RequestForm:
         """Return the query of one stage for the relation ``anchors``: ``__anchor`` and its aggregates."""
         return f"WITH {', '.join(self._stage(stage, anchors))} SELECT * FROM g_{stage.name}"
 
-    def evidence_sql(self, stage: Stage, aggregate: Aggregate) -> str:
-        """Return the query of the rows that a stage gives an aggregate to choose from.
+    def evidence_sql(self, stage: Stage, aggregate: Aggregate, anchors: str) -> str:
+        """Return the query of the rows that a stage gives an aggregate to choose from, for one row ``anchors``.
 
         ``__pos``, ``__age``, ``__outside`` (why a row is not counted, NULL where it is) and the columns, newest first.
         """
-        with_parts, anchors = self._lookups()
         window = self.plan.window(aggregate.window)
         rows = self._numbered(stage, anchors) or f"SELECT * FROM {self.rows(stage, anchors)} r"
         reasons = [(f"NOT ({condition})", why) for condition, why in self._frame_reasons(stage, window)]
@@ -103,20 +102,19 @@ class RequestForm:
         cases = "".join(f" WHEN {condition} THEN '{why}'" for condition, why in reasons)
         columns = "".join(f", r.{quote(name)}" for name in stage.columns)
         return (
-            f"{_with(with_parts)}SELECT r.__pos, r.__age, CASE{cases} END AS __outside{columns} "
+            f"SELECT r.__pos, r.__age, CASE{cases} END AS __outside{columns} "
             f"FROM ({rows}) r JOIN {anchors} a ON a.__anchor = r.__anchor ORDER BY r.__pos"
         )
 
-    def candidates_sql(self, lookup: Lookup) -> str:
+    def candidates_sql(self, lookup: Lookup, anchors: str) -> str:
         """Return the query of the rows that a lookup chooses from: ``__pos``, ``__outside`` and the columns."""
-        with_parts, anchors = self._lookups(self.plan.lookups.index(lookup))
         where = [plan_sql(lookup.source.where)] if lookup.source.where is not None else []
         where += later_visibility(self.plan, lookup)
         condition = " AND ".join(f"coalesce({part}, false)" for part in where) or "true"
         columns = "".join(f", r.{quote(name)}" for name in lookup_columns(self.plan, lookup))
         newest = f"row_number() OVER (ORDER BY {condition} DESC, r.__pos) > 1"
         return (
-            f"{_with(with_parts)}SELECT r.__pos, CASE WHEN NOT ({condition}) THEN 'does not satisfy the join' "
+            f"SELECT r.__pos, CASE WHEN NOT ({condition}) THEN 'does not satisfy the join' "
             f"WHEN {newest} THEN 'an older row' END AS __outside{columns} "
             f"FROM {self.rows(lookup, anchors)} r JOIN {anchors} a ON a.__anchor = r.__anchor ORDER BY r.__pos"
         )
@@ -276,7 +274,6 @@ def _with(parts: list[str]) -> str:
 def _needs_first(window: Window) -> bool:
     """MAXSIZE counts from the newest row of the frame, whose position is known beforehand unless ages decide it."""
     return window.maxsize is not None and window.frame.unit == "range" and window.frame.end > 0
-
 
 
 def later_visibility(plan: FeaturePlan, lookup: Lookup) -> list[str]:

@@ -16,9 +16,9 @@ class Stage(msgspec.Struct, frozen=True):
 
     This is the seam where kernels enter: sorted columns in, feature columns out.
 
-    ``order`` None is by arrival. ``null_group``: NULL keys are a group of their own (in a history), rather than matching nothing.
-    ``before_time``: rows of the anchor's own time are not seen. ``members``: the tables whose rows the stage merges,
-    nearest first among equal times; None for the common stage of one table.
+    ``order`` None is by arrival. ``null_group``: NULL keys are a group of their own (in a history), rather than
+    matching nothing. ``before_time``: rows of the anchor's own time are not seen. ``members``: the tables whose rows
+    the stage merges, nearest first among equal times; None for the common stage of one table.
     """
 
     name: str
@@ -37,7 +37,11 @@ class Stage(msgspec.Struct, frozen=True):
     @property
     def order_sql(self) -> str:
         """SQL of the anchor's order value as BIGINT; by arrival every row is of the same age."""
-        return "0" if self.order_anchor is None else order_sql(plan_sql(self.order_anchor), self.order_anchor.type)
+        return (
+            "0"
+            if self.order_anchor is None
+            else order_sql(plan_sql(self.order_anchor), self.order_anchor.type)
+        )
 
     def row_order(self, types: Mapping[str, str]) -> str:
         """Return SQL of the order value of a source row ``r`` as BIGINT, given the types of the source's columns."""
