@@ -78,7 +78,7 @@ class _Tracer:
         aggregate = self.aggregates[name]
         window = self.windows[aggregate.window]
         table = window.source.table
-        for expr in (*aggregate.args, aggregate.where, window.source.where):
+        for expr in (*aggregate.inputs, window.source.where):
             yield from self._expr(expr, table)
         if window.order is not None:
             yield ColumnRef(table, window.order)

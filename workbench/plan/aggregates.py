@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workbench.plan.expr import Literal
-from workbench.plan.model import Aggregate
+from workbench.plan.model import Aggregate, SortKey
 from workbench.plan.render import call_name, plan_sql
 
 #: Aggregates whose value does not depend on the order of their input (beyond the last bits of a float sum).
@@ -113,27 +113,23 @@ def _conditional(aggregate: Aggregate, condition: str, few: bool) -> str:
     return f"{call_name(aggregate.function)}({distinct}{args})"
 
 
-def has_window_call(aggregate: Aggregate) -> bool:
-    """Whether :func:`window_call` can say an aggregate.
-
-    DuckDB's window operator breaks ties of order-dependent functions in its own way, so these are computed from the
-    ordered list of their argument, which only functions of one column have.
-    """
-    return aggregate.function in ORDER_FREE or all(isinstance(arg, Literal) for arg in aggregate.args[1:])
-
-
 def window_call(aggregate: Aggregate, over: str) -> str:
-    """Return ``function(args) [FILTER (...)] OVER (...)``, cast where the plan says so."""
+    """Return ``function(args) [FILTER (...)] OVER (...)``, cast where the plan says so.
+
+    DuckDB's window operator breaks ties of order-dependent functions in its own way. Those of one column are computed
+    from the list of the rows, which it does keep in order; others are told to go by position, ``r.__q``.
+    """
     where = f" FILTER (WHERE {plan_sql(aggregate.where)})" if aggregate.where is not None else ""
     if aggregate.function == "count_star" and aggregate.where is not None:
         # not count(*) FILTER (...): DuckDB's window operator walks each frame for it
         return cast_sql(aggregate, f"count(CASE WHEN {plan_sql(aggregate.where)} THEN 1 END) OVER ({over})")
     if aggregate.function in ORDER_FREE:
         return cast_sql(aggregate, f"{_call(aggregate, '')}{where} OVER ({over})")
+    if aggregate.order or not all(isinstance(arg, Literal) for arg in aggregate.args[1:]):
+        return cast_sql(aggregate, f"{_call(aggregate, 'r.__q')}{where} OVER ({over})")
     if aggregate.function in _ELEMENTS and not where:
         return f"{aggregate.function}_value({plan_sql(aggregate.args[0])}) OVER ({over})"
-    distinct = "DISTINCT " if aggregate.distinct else ""
-    values = f"list({distinct}{plan_sql(aggregate.args[0])}){where} OVER ({over})"
+    values = f"list({plan_sql(aggregate.args[0])}){where} OVER ({over})"
     if aggregate.function in _LISTS:
         return values
     if aggregate.function in _ELEMENTS:
@@ -147,14 +143,20 @@ def cast_sql(aggregate: Aggregate, sql: str) -> str:
     return f"CAST({sql} AS {aggregate.type})" if aggregate.cast else sql
 
 
+def sort_sql(key: SortKey, value: str) -> str:
+    """Return one value of an ORDER BY with its direction."""
+    return f"{value}{' DESC' if key.descending else ''}{' NULLS FIRST' if key.nulls_first else ' NULLS LAST'}"
+
+
 def _call(aggregate: Aggregate, oldest_first: str) -> str:
+    """The call, its rows in the aggregate's own order and then ``oldest_first``."""
     if aggregate.function == "count_star":
         return "count(*)"
     args = ", ".join(plan_sql(arg) for arg in aggregate.args)
     distinct = "DISTINCT " if aggregate.distinct else ""
-    constant = all(isinstance(arg, Literal) for arg in aggregate.args)
-    ordered = (
-        oldest_first and aggregate.function not in ORDER_FREE and not aggregate.distinct and not constant
-    )
-    order = f" ORDER BY {oldest_first}" if ordered else ""
+    keys = [sort_sql(key, plan_sql(key.value)) for key in aggregate.order]
+    constant = not keys and all(isinstance(arg, Literal) for arg in aggregate.args)
+    if oldest_first and not constant:
+        keys.append(oldest_first)
+    order = f" ORDER BY {', '.join(keys)}" if keys and aggregate.function not in ORDER_FREE else ""
     return f"{call_name(aggregate.function)}({distinct}{args}{order})"

@@ -11,7 +11,7 @@ import msgspec
 
 from workbench.errors import DefinitionError, did_you_mean
 from workbench.plan import expr as e
-from workbench.plan.model import Aggregate, Feature, FeaturePlan, Key, Lookup, Source, Union, Window
+from workbench.plan.model import Aggregate, Feature, FeaturePlan, Key, Lookup, SortKey, Source, Union, Window
 from workbench.plan.native import native
 from workbench.plan.ops import FeatureWindow, LookupSpec, Native, RowSource, UnionSpec, WindowSpec
 from workbench.plan.tables import SourceTable
@@ -189,6 +189,10 @@ class _Analysis:
             distinct=value.distinct,
             where=self.expr(value.where, rows) if value.where is not None else None,
             cast=value.cast,
+            order=tuple(
+                SortKey(self.expr(key, rows), descending, nulls_first)
+                for key, (descending, nulls_first) in zip(value.order, value.directions, strict=True)
+            ),
         )
         if aggregate not in self.aggregates:
             self.aggregates[aggregate] = _with(aggregate, name=f"a{len(self.aggregates)}")
@@ -244,7 +248,7 @@ class _Analysis:
             read |= {window.order} if window.order is not None else set()
             for aggregate in self.aggregates.values():
                 if aggregate.window == window.name:
-                    read = read.union(*(e.columns(v, e.ROW) for v in (*aggregate.args, aggregate.where)))
+                    read = read.union(*(e.columns(v, e.ROW) for v in aggregate.inputs))
             union = tuple(
                 _with(u, columns=tuple((name, value) for name, value in u.columns if name in read))
                 for u in window.union
@@ -271,7 +275,7 @@ def anchor_expressions(plan: FeaturePlan) -> list[e.Expr]:
             found += [union.source.where for union in part.union]
     found += [window.order_anchor for window in plan.windows]
     for aggregate in plan.aggregates:
-        found += [*aggregate.args, aggregate.where]
+        found += aggregate.inputs
     return [value for value in found if value is not None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workbench.plan.aggregates import sort_sql
 from workbench.plan.expr import Expr
 from workbench.plan.model import Aggregate, FeaturePlan, Frame, Key, Lookup, Source, Window
 from workbench.plan.render import render
@@ -88,6 +89,8 @@ def _window(plan: FeaturePlan, window: Window) -> list[str]:
 def _call(aggregate: Aggregate) -> str:
     args = ", ".join(words(arg) for arg in aggregate.args)
     distinct = "DISTINCT " if aggregate.distinct else ""
+    if aggregate.order:
+        args += f" ORDER BY {', '.join(sort_sql(key, words(key.value)) for key in aggregate.order)}"
     call = "count(*)" if aggregate.function == "count_star" else f"{aggregate.function}({distinct}{args})"
     return call if aggregate.where is None else f"{call} where {words(aggregate.where)}"
 

@@ -121,8 +121,20 @@ class Lookup(msgspec.Struct, frozen=True, omit_defaults=True):
     null_keys: bool = False
 
 
+class SortKey(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One value of an ORDER BY inside an aggregate; NULLs come last unless it says otherwise."""
+
+    value: Expr
+    descending: bool = False
+    nulls_first: bool = False
+
+
 class Aggregate(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A DuckDB aggregate function over the rows of one window; ``type`` is the type it is cast to where ``cast``."""
+    """A DuckDB aggregate function over the rows of one window; ``type`` is the type it is cast to where ``cast``.
+
+    ``order`` is the order in which an order-dependent function is fed; equal values of it, and rows without any, come
+    oldest first.
+    """
 
     name: str
     window: str
@@ -132,6 +144,12 @@ class Aggregate(msgspec.Struct, frozen=True, omit_defaults=True):
     distinct: bool = False
     where: Expr | None = None
     cast: bool = False
+    order: tuple[SortKey, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Expr | None, ...]:
+        """Every expression that is computed of a row: the arguments, the condition, the order."""
+        return (*self.args, self.where, *(key.value for key in self.order))
 
 
 class Feature(msgspec.Struct, frozen=True):
@@ -253,6 +271,6 @@ class FeaturePlan(msgspec.Struct, frozen=True, omit_defaults=True):
         else:
             for aggregate in self.aggregates:
                 if aggregate.window == part.name:
-                    values += [*aggregate.args, aggregate.where]
+                    values += aggregate.inputs
         read = {key.row for key in part.keys}.union(*(e.columns(value, e.ROW) for value in values))
         return read | {name for name in (part.order, part.source.time) if name}

@@ -93,7 +93,10 @@ class LookupSpec:
 
 
 class FeatureWindow(ops.Value):
-    """``function`` of ``args`` over ``spec``; for a :class:`LookupSpec`, the value of ``args[0]`` in the found row."""
+    """``function`` of ``args`` over ``spec``; for a :class:`LookupSpec`, the value of ``args[0]`` in the found row.
+
+    ``order`` is an ORDER BY inside the aggregate, ``directions`` say of each value (descending, nulls first).
+    """
 
     function: str
     args: VarTuple[ops.Value]
@@ -103,6 +106,8 @@ class FeatureWindow(ops.Value):
     distinct: bool = False
     where: ops.Value | None = None
     cast: bool = False
+    order: VarTuple[ops.Value] = ()
+    directions: VarTuple[Any] = ()
 
     shape = ds.columnar
 

@@ -51,7 +51,7 @@ class Stage(msgspec.Struct, frozen=True):
     def needs_anchor(self) -> bool:
         """Whether an aggregate or the source's condition reads the anchor row or a lookup as a constant."""
         wheres = [self.source.where, *(member.stage.source.where for member in self.members or ())]
-        values = [*wheres, *(v for a in self.aggregates for v in (*a.args, a.where))]
+        values = [*wheres, *(v for a in self.aggregates for v in a.inputs)]
         return any(source != e.ROW for value in values for source in e.sources(value))
 
     def window(self, name: str) -> Window:

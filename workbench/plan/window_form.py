@@ -10,7 +10,7 @@ is exact on ties and shares one sort between the windows of a stage. Two shapes:
 
 from __future__ import annotations
 
-from workbench.plan.aggregates import has_window_call, window_call
+from workbench.plan.aggregates import window_call
 from workbench.plan.expr import Expr
 from workbench.plan.model import Window
 from workbench.plan.render import aggregate_name, plan_sql, quote
@@ -22,12 +22,11 @@ def can_lower(stage: Stage, anchors_stored: bool) -> bool:
     """Whether the window form can say a stage.
 
     It cannot where a row's part depends on the anchor (``FILTER (WHERE mcc = r.mcc)``), nor where the request row of a
-    history window is not a stored row, nor an order-dependent aggregate of several columns (``arg_max(x, y)``).
+    history window is not a stored row.
     """
-    lowered = all(has_window_call(aggregate) for aggregate in stage.aggregates)
     plain = stage.members is None and not (stage.history and stage.before_time)
     plain = plain and not stage.source.delay and stage.source.ttl is None
-    return lowered and plain and not stage.needs_anchor and (anchors_stored or not stage.history)
+    return plain and not stage.needs_anchor and (anchors_stored or not stage.history)
 
 
 def window_form(stage: Stage, source: str, source_columns: dict[str, str], anchors: str) -> str:

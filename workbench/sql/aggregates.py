@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import ibis.expr.operations as ops
 from sqlglot import exp
@@ -11,7 +12,8 @@ from sqlglot.expressions.core import Expr as Node
 from workbench.errors import WorkbenchError
 from workbench.plan.aggregates import ORDER_FREE
 from workbench.plan.model import Frame
-from workbench.plan.ops import FeatureWindow, WindowSpec
+from workbench.plan.ops import FeatureWindow, Native, WindowSpec
+from workbench.plan.render import text
 from workbench.sql.expressions import Expressions
 from workbench.sql.scope import Scope
 from workbench.sql.windows import Windows
@@ -24,8 +26,46 @@ _POSITIONAL = {
     "percent_rank": "percent_rank() compares rows of a result; a feature is one value of one request",
     "cume_dist": "cume_dist() compares rows of a result; a feature is one value of one request",
     "ntile": "ntile() compares rows of a result; a feature is one value of one request",
-    "nth_value": "nth_value() is not available in this version",
 }
+#: Window functions that a value of one row is picked with, and where IGNORE NULLS may stand.
+_PICKS = frozenset({"first_value", "last_value", "nth_value", "lag", "at", "first", "last", "any_value"})
+_LISTS = frozenset({"list", "array_agg"})
+_QUANTILES = {
+    "quantile_cont": "quantile_cont",
+    "quantile_disc": "quantile_disc",
+    "quantile": "quantile_disc",
+    "percentile_cont": "quantile_cont",
+    "percentile_disc": "quantile_disc",
+}
+_TEXTS = frozenset({"string_agg", "group_concat", "listagg"})
+
+# A list without repetitions, each value where it was first. Sorted by value and place, an element is the first of its
+# value when the one before it is of another.
+_PLACED = "list_sort(list_transform({0}, lambda v, i: struct_pack(v := v, i := i)))"
+_FIRSTS = (
+    f"list_filter(list_zip({_PLACED}, list_prepend(NULL, {_PLACED}), true), "
+    "lambda e: e[2] IS NULL OR e[1].v IS DISTINCT FROM e[2].v)"
+)
+_DISTINCT = (
+    "CASE WHEN {0} IS NOT NULL THEN list_transform(list_sort(list_transform("
+    f"{_FIRSTS}, lambda e: struct_pack(i := e[1].i, v := e[1].v))), lambda e: e.v) END"
+)
+
+
+@dataclass
+class _Call:
+    """``function([DISTINCT] items [ORDER BY order]) [FILTER (WHERE where)]`` as the query says it."""
+
+    node: exp.Anonymous
+    items: list[Node]
+    distinct: bool = False
+    order: list[exp.Ordered] = field(default_factory=list)
+    where: Node | None = None
+    ignore_nulls: bool = False
+
+    @property
+    def name(self) -> str:
+        return str(self.node.name.casefold())
 
 
 class Aggregates:
@@ -48,107 +88,238 @@ class Aggregates:
         x = self.expressions
         if not isinstance(node, exp.Window):
             x.fail(node, "an aggregate needs a window", "write ... OVER w")
-        call, where_node, distinct = self._call(node.this)
+        call = self._call(node.this)
+        if call.name in _POSITIONAL:
+            x.fail(call.node, _POSITIONAL[call.name])
         spec, rows = self.windows.spec_of(node)
-        name = call.name.casefold()
-        if name in _POSITIONAL:
-            x.fail(call, _POSITIONAL[name])
         args = self._arguments(call, rows)
-        if name == "lag":
-            name, spec, args = self._lag(call, spec, args)
-        elif name in ("first_value", "last_value"):
+        where = [x.condition(call.where, rows)] if call.where is not None else []
+        if call.ignore_nulls:
+            where.append(x.bind(call.node, "sql", "{0} IS NOT NULL", args[:1]))
+        order = [(self._translated(key.this, rows), _direction(key)) for key in call.order]
+        if call.name in ("lag", "at"):
+            return self._lag(call, spec, args, where)
+        if call.name == "nth_value":
+            return self._nth_value(call, spec, args, where, order)
+        name = call.name
+        if name in ("first_value", "last_value"):
             name = name.removesuffix("_value")
-        where = x.condition(where_node, rows) if where_node is not None else None
-        return self._aggregate(node, call, name, args, spec, distinct, where)
+        if order and (name in _QUANTILES or name == "mode"):
+            x.fail(call.node, f"{name}() brings its own order", f"write {name}(x, ...) without ORDER BY")
+        if call.distinct and name not in ORDER_FREE:
+            return self._distinct(call, name, spec, args, where, order)
+        return self.aggregate(call.node, name, args, spec, where, order, distinct=call.distinct)
 
-    def _call(self, node: Node) -> tuple[exp.Anonymous, Node | None, bool]:
+    # -- the call as written
+
+    def _call(self, node: Node) -> _Call:
         x = self.expressions
-        where = None
-        if isinstance(node, exp.Filter):
-            where, node = node.expression.this, node.this
-        if isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
-            x.fail(
-                node,
-                "IGNORE NULLS and RESPECT NULLS are not available in this version",
-                "use FILTER (WHERE x IS NOT NULL)",
-            )
-        if isinstance(node, exp.WithinGroup):
-            x.fail(node, "WITHIN GROUP is not available here", "write quantile_cont(x, 0.5) OVER w")
+        where, nulls, within = None, None, None
+        while isinstance(node, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+            if isinstance(node, exp.Filter):
+                where = node.expression.this
+            elif isinstance(node, exp.WithinGroup):
+                within = node
+            else:
+                nulls = node
+            node = node.this
         if not isinstance(node, exp.Anonymous):
             x.fail(node, "only a function can be computed OVER a window")
-        distinct = bool(node.expressions) and isinstance(node.expressions[0], exp.Distinct)
-        return node, where, distinct
+        call = _Call(node, list(node.expressions), where=where)
+        if call.items:
+            nulls = self._unwrap(call) or nulls
+        if nulls is not None:
+            if call.name not in _PICKS:
+                x.fail(
+                    nulls if nulls.this is not node else node,
+                    f"IGNORE NULLS and RESPECT NULLS belong to first_value, last_value, nth_value and lag, not "
+                    f"to {call.name}()",
+                    "use FILTER (WHERE x IS NOT NULL)",
+                )
+            call.ignore_nulls = isinstance(nulls, exp.IgnoreNulls)
+        return call if within is None else self._within_group(call, within)
 
-    def _arguments(self, call: exp.Anonymous, rows: Scope) -> list[ops.Value]:
+    def _unwrap(self, call: _Call) -> exp.IgnoreNulls | exp.RespectNulls | None:
+        """Take DISTINCT, ORDER BY and IGNORE NULLS from the arguments, where the parser wraps one of them in each."""
+        nulls = None
+        last = call.items[-1]
+        if isinstance(last, exp.IgnoreNulls | exp.RespectNulls):
+            nulls, last = last, last.this
+        if isinstance(last, exp.Order):
+            call.order, last = list(last.expressions), last.this
+        call.items[-1] = last
+        if isinstance(call.items[0], exp.Distinct):
+            call.distinct = True
+            call.items = [*call.items[0].expressions, *call.items[1:]]
+        return nulls
+
+    def _within_group(self, call: _Call, within: exp.WithinGroup) -> _Call:
+        """``quantile_cont(0.5) WITHIN GROUP (ORDER BY x)`` and the like, as the call with x as its argument."""
         x = self.expressions
-        items = list(call.expressions)
-        if items and isinstance(items[0], exp.Distinct):
-            items = [*items[0].expressions, *items[1:]]
-        if len(items) == 1 and isinstance(items[0], exp.Star):
-            return []
-        for item in items:
-            if isinstance(item, exp.Order) or item.find(exp.Order):
-                x.fail(
-                    call,
-                    "ORDER BY inside an aggregate is not available in this version",
-                    "rows are fed in the window's order",
-                )
-            if (inner := item.find(exp.Window)) is not None:
-                x.fail(
-                    inner,
-                    "a window function inside an aggregate is not available in this version",
-                    "compute the inner value as a column of the table",
-                )
-        return [x.translate(item, rows) for item in items]
+        keys = list(within.expression.expressions)
+        if call.name in _TEXTS or call.name in _LISTS:
+            call.order = keys
+            return call
+        if call.name != "mode" and call.name not in _QUANTILES:
+            x.fail(
+                call.node,
+                f"WITHIN GROUP is not available with {call.name}()",
+                "it belongs to quantile_cont, quantile_disc, mode, string_agg and list",
+            )
+        if len(keys) != 1:
+            x.fail(keys[1], "WITHIN GROUP is ordered by one value", "ORDER BY the value itself")
+        descending = bool(keys[0].args.get("desc"))
+        if call.name == "mode":
+            call.items = [keys[0].this]
+            return call
+        name = _QUANTILES[call.name]
+        if len(call.items) != 1:
+            x.fail(
+                call.node, f"{call.name}() takes one fraction", "quantile_cont(0.5) WITHIN GROUP (ORDER BY x)"
+            )
+        fraction = call.items[0]
+        if descending:
+            # DuckDB counts a negative fraction from the greatest value.
+            fraction = exp.Neg(this=exp.Paren(this=fraction.copy()))
+            fraction.meta.update(call.items[0].meta)
+        renamed = exp.Anonymous(this=name, expressions=[])
+        renamed.meta.update(call.node.meta)
+        return replace(call, node=renamed, items=[keys[0].this, fraction])
 
-    def _lag(
-        self, call: exp.Anonymous, spec: WindowSpec, args: list[ops.Value]
-    ) -> tuple[str, WindowSpec, list[ops.Value]]:
+    def _arguments(self, call: _Call, rows: Scope) -> list[ops.Value]:
+        if len(call.items) == 1 and isinstance(call.items[0], exp.Star):
+            return []
+        return [self._translated(item, rows) for item in call.items]
+
+    def _translated(self, item: Node, rows: Scope) -> ops.Value:
+        x = self.expressions
+        if (inner := item.find(exp.Window)) is not None:
+            x.fail(
+                inner,
+                "a window function inside an aggregate is not available in this version",
+                "compute the inner value as a column of the table",
+            )
+        return x.translate(item, rows)
+
+    # -- values of one row
+
+    def _lag(self, call: _Call, spec: WindowSpec, args: list[ops.Value], where: list[ops.Value]) -> ops.Value:
         """lag(x, n) is the value of x at position n, whatever the frame, MAXSIZE and EXCLUDE CURRENT_ROW say."""
         x = self.expressions
-        offset = call.expressions[1] if len(call.expressions) > 1 else exp.Literal.number(1)
-        if len(call.expressions) > 2:
-            x.fail(call, "lag(x, n, default) is not available", "write coalesce(lag(x, n) OVER w, default)")
-        if not (isinstance(offset, exp.Literal) and offset.this.isdigit()):
-            x.fail(offset, "the offset of lag() is a constant whole number >= 0")
-        position = int(offset.this)
-        frame = Frame("rows", position, position)
-        lagged = replace(spec, frame=frame, maxsize=None, exclude_current_row=False)
-        return "first", lagged, args[:1]
+        if not 1 <= len(args) <= 3 or call.distinct or call.order:
+            x.fail(call.node, f"{call.name}() takes a value, an offset and a default", "lag(x, 1, 0) OVER w")
+        position = self._whole(call, 1, 0) if len(call.items) > 1 else 1
+        if call.ignore_nulls and position:
+            frame = Frame("rows", None, 1)
+            before = replace(spec, frame=frame, maxsize=None, exclude_current_row=False)
+            values = self.aggregate(call.node, "list", args[:1], before, where)
+            value = x.bind(call.node, "sql", f"{{0}}[{-position}]", [values])
+            missing = x.bind(call.node, "sql", f"coalesce(len({{0}}), 0) < {position}", [values])
+        else:
+            frame = Frame("rows", position, position)
+            there = replace(spec, frame=frame, maxsize=None, exclude_current_row=False)
+            value = self.aggregate(call.node, "first", args[:1], there, where)
+            if len(args) < 3:
+                return value
+            rows = self.aggregate(call.node, "count", [], there, where)
+            missing = x.bind(call.node, "sql", "{0} = 0", [rows])
+        if len(args) < 3:
+            return value
+        return x.bind(call.node, "op", "case", [missing, args[2], value])
 
-    def _aggregate(
+    def _nth_value(
+        self,
+        call: _Call,
+        spec: WindowSpec,
+        args: list[ops.Value],
+        where: list[ops.Value],
+        order: list[tuple[ops.Value, tuple[bool, bool]]],
+    ) -> ops.Value:
+        """nth_value(x, n) counts from the frame's first (oldest) row, or from the first in its own order."""
+        x = self.expressions
+        if len(args) != 2 or call.distinct:
+            x.fail(call.node, "nth_value() takes a value and a position", "nth_value(x, 2) OVER w")
+        position = self._whole(call, 1, 1)
+        values = self.aggregate(call.node, "list", args[:1], spec, where, order)
+        return x.bind(call.node, "sql", f"{{0}}[{position}]", [values])
+
+    def _whole(self, call: _Call, index: int, least: int) -> int:
+        node = call.items[index]
+        if not (isinstance(node, exp.Literal) and node.this.isdigit() and int(node.this) >= least):
+            what = "offset" if least == 0 else "position"
+            self.expressions.fail(node, f"the {what} of {call.name}() is a constant whole number >= {least}")
+        return int(node.this)
+
+    def _distinct(
+        self,
+        call: _Call,
+        name: str,
+        spec: WindowSpec,
+        args: list[ops.Value],
+        where: list[ops.Value],
+        order: list[tuple[ops.Value, tuple[bool, bool]]],
+    ) -> ops.Value:
+        """An order-dependent function of the values that are left when each is kept where it first comes."""
+        x = self.expressions
+        if not args or not all(isinstance(arg, Native) and arg.kind == "literal" for arg in args[1:]):
+            x.fail(
+                call.node,
+                f"{name}(DISTINCT ...) takes one column",
+                f"write {name}(DISTINCT x) of one expression; further arguments are constants",
+            )
+        self._check_aggregate(call.node, name)
+        values = self.aggregate(call.node, "list", args[:1], spec, where, order)
+        once = x.bind(call.node, "sql", _DISTINCT, [values])
+        if name in _LISTS:
+            return once
+        rest = "".join(f", {{{index}}}" for index in range(1, len(args)))
+        return x.bind(call.node, "sql", f"list_aggregate({{0}}, {text(name)}{rest})", [once, *args[1:]])
+
+    # -- the aggregate
+
+    def aggregate(
         self,
         node: Node,
-        call: exp.Anonymous,
         name: str,
-        args: list[ops.Value],
+        args: Sequence[ops.Value],
         spec: WindowSpec,
-        distinct: bool,
-        where: ops.Value | None,
+        where: Sequence[ops.Value] = (),
+        order: Sequence[tuple[ops.Value, tuple[bool, bool]]] = (),
+        *,
+        distinct: bool = False,
     ) -> FeatureWindow:
+        """Return a DuckDB aggregate over a window.
+
+        Parameters
+        ----------
+        node
+            Where an error points.
+        name, args
+            The function and its arguments over the window's rows; none for ``count(*)``.
+        spec
+            The window.
+        where
+            Conditions on its rows.
+        order
+            Values of an ORDER BY inside the aggregate, each with (descending, nulls first).
+        distinct
+            Whether it takes each value once; only for functions that do not depend on the order.
+        """
         x = self.expressions
-        try:
-            if name != "first" and name != "last" and not x.functions.is_aggregate(name):
-                x.fail(call, f"{name}() is not an aggregate", "only aggregates are computed OVER a window")
-        except WorkbenchError as error:
-            if error.position is not None:
-                raise
-            x.fail(call, error.message, error.hint)
-        if distinct and name not in ORDER_FREE:
-            x.fail(
-                call,
-                f"{name}(DISTINCT ...) depends on the order of its values, and DISTINCT leaves none",
-                "write list_sort(list_distinct(list(x) OVER w)), and array_to_string(..., ',') around it for text",
-            )
+        self._check_aggregate(node, name)
         if not args and name != "count":
-            x.fail(call, f"{name}(*) is not available; only count(*) is")
+            x.fail(node, f"{name}(*) is not available; only count(*) is")
         if not args:
             kind = "BIGINT"
             name = "count_star"
         else:
-            kind = x.bind(call, "call", name, args).duckdb_type
+            kind = x.bind(node, "call", name, args).duckdb_type
+        condition = None
+        for part in where:
+            condition = part if condition is None else x.bind(node, "op", "and", [condition, part])
         # A sum of integers is BIGINT on both sides; what does not fit is an error of that row.
         cast = kind == "HUGEINT" and name in ("sum", "sum_no_overflow")
+        kept = [] if name in ORDER_FREE else list(order)
         return FeatureWindow(
             function=name,
             args=tuple(args),
@@ -156,6 +327,23 @@ class Aggregates:
             anchor=self.windows.anchor.rows,
             duckdb_type="BIGINT" if cast else kind,
             distinct=distinct,
-            where=where,
+            where=condition,
             cast=cast,
+            order=tuple(value for value, _ in kept),
+            directions=tuple(direction for _, direction in kept),
         )
+
+    def _check_aggregate(self, node: Node, name: str) -> None:
+        x = self.expressions
+        if name in ("first", "last", "list"):
+            return
+        try:
+            aggregate = x.functions.is_aggregate(name)
+        except WorkbenchError as error:
+            x.fail(node, error.message, error.hint)
+        if not aggregate:
+            x.fail(node, f"{name}() is not an aggregate", "only aggregates are computed OVER a window")
+
+
+def _direction(key: exp.Ordered) -> tuple[bool, bool]:
+    return bool(key.args.get("desc")), bool(key.args.get("nulls_first"))
