@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.catalog import deployments, tables, views
+from workbench.catalog import definitions, deployments, tables, views
 from workbench.deployment import Deployment
-from workbench.errors import Conflict
+from workbench.errors import Conflict, DefinitionError, NotFound
+from workbench.label import KIND as LABEL
+from workbench.label import Label, refusal
 from workbench.offline import Progress, Result, ad_hoc
+from workbench.offline.labels import as_of_time
+from workbench.offline.spine import spine_table
 from workbench.online import Engine, index_needs
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql
 from workbench.plan.tables import SourceTable
 from workbench.storage import IndexSpec, Storage, StoredTable
 from workbench.table import Table
-from workbench.training import training_set
+from workbench.training import Spine, TrainingSet, check_cut, find_label
 from workbench.values.names import check_name
 from workbench.view import View
 
@@ -101,10 +106,7 @@ class Project:
         progress
             Called with each step and the share that is done.
         """
-        if any(view.casefold() == name.casefold() for view in self.list_views()):
-            raise Conflict(
-                f"{name!r} is the name of a view", hint="tables and views share their names; choose another"
-            )
+        self._check_free(name, "table")
         tables.create_table(
             self.storage,
             name,
@@ -128,7 +130,12 @@ class Project:
         return sorted(table.name for table in self.storage.tables())
 
     def drop_table(self, name: str) -> None:
-        """Drop a table with all its rows; Conflict while a view uses it."""
+        """Drop a table with all its rows; Conflict while a view or label uses it."""
+        for label in self.list_labels():
+            if name.casefold() in map(str.casefold, self.label(label).plan.tables()):
+                raise Conflict(
+                    f"label {label!r} uses table {name!r}", hint=f"project.drop_label({label!r}) first"
+                )
         tables.drop(self.storage, name)
 
     def sql(self, query: str) -> Result:
@@ -170,10 +177,7 @@ class Project:
         from workbench.sql.define import define
 
         check_name(name, "view")
-        if any(table.casefold() == name.casefold() for table in self.list_tables()):
-            raise Conflict(
-                f"{name!r} is the name of a table", hint="tables and views share their names; choose another"
-            )
+        self._check_free(name, "view")
         with self._lock:
             plan = define(query, self.source_tables(), self.functions(), dialect)
         text = query if isinstance(query, str) else ""
@@ -181,7 +185,12 @@ class Project:
 
     def view(self, name: str, version: int | None = None) -> View:
         """Return a view: its draft, else its newest version, or the version asked for."""
-        return View(self, views.get(self.storage, name, version))
+        try:
+            return View(self, views.get(self.storage, name, version))
+        except NotFound:
+            if definitions.find(self.storage, LABEL, name) is not None:
+                raise refusal(name, "used as a view") from None
+            raise
 
     def list_views(self) -> list[str]:
         """Return the names of the views, sorted."""
@@ -196,34 +205,119 @@ class Project:
                 self.storage.demote_index(index.spec)
         self.storage.drop_draft_indexes(keep=needed)
 
+    # -- labels and training sets
+
+    def define_label(self, name: str, query: str, dialect: str = "workbench") -> Label:
+        """Define a label: writes its draft, over an earlier one.
+
+        A label is a feature query whose windows may look ahead (``BETWEEN CURRENT ROW AND 7d FOLLOWING``, ``lead``). It
+        is for training only: no endpoint can answer it, and no view can use it.
+
+        Parameters
+        ----------
+        name
+            The label's name.
+        query
+            One SELECT in the dialect.
+        dialect
+            The dialect of the text.
+
+        Raises
+        ------
+        DefinitionError
+            With line, column and a hint, when the query cannot be accepted.
+        Conflict
+            A table or view has that name.
+        """
+        from workbench.sql.define import define
+
+        check_name(name, "label")
+        self._check_free(name, "label")
+        if not isinstance(query, str):
+            raise DefinitionError(
+                f"a label is defined by the text of a SELECT, not by {type(query).__name__}"
+            )
+        with self._lock:
+            plan = define(query, self.source_tables(), self.functions(), dialect, ahead=True)
+        body = Label.body(query, dialect, plan)
+        return Label(self, definitions.save(self.storage, LABEL, name, plan.hash, body))
+
+    def label(self, name: str, version: int | None = None) -> Label:
+        """Return a label: its draft, else its newest version, or the version asked for."""
+        return Label(self, definitions.get(self.storage, LABEL, name, version))
+
+    def list_labels(self) -> list[str]:
+        """Return the names of the labels, sorted."""
+        return sorted(definitions.names(self.storage, LABEL))
+
+    def drop_label(self, name: str) -> None:
+        """Drop a label with all its versions."""
+        definitions.drop(self.storage, LABEL, name)
+
     def training_set(
         self,
         spine: Any,
         features: View | str | Sequence[View | str],
         *,
-        label: str | None = None,
+        label: Label | str | None = None,
         exclude: str | Sequence[str] = (),
+        prefix: bool = False,
+        cut: int | None = None,
+        as_of: datetime | str | None = None,
         progress: Progress | None = None,
     ) -> Result:
-        """Return spine rows with the features of several views, each as of the row's own time.
+        """Return rows with the features of several views, each as of the row's own time, and a label.
+
+        The result's ``metadata`` (and that of a Parquet file) says which versions, plans and cut it comes from; the
+        same cut gives the same rows again.
 
         Parameters
         ----------
         spine
-            Rows with the columns that the views use, and others (such as the label), which are kept.
+            Rows with the columns that the views use, and others, which are kept; or the name of a table, whose stored
+            rows they are then.
         features
-            The view or views, or their names. A draft is cut into a version.
+            The view or views, or their names. A draft is cut into a version. Their anchor tables may differ, as long
+            as the spine has the columns that each uses.
         label
-            The spine's column to predict; it comes last.
+            What to predict, which comes last: a column of the spine, or a label of the project. Rows whose label's
+            horizon has not passed are left out, and ``metadata["dropped"]`` counts them.
         exclude
-            Column or columns to leave out of the result.
+            Names or patterns of columns to leave out: ``"cnt_7d"``, ``"cnt_*"``, ``"card_risk.*"``.
+        prefix
+            Put the view's name before each feature's, as ``card_risk_cnt_7d``.
+        cut
+            Rows that arrived later are not known; by default all are.
+        as_of
+            The latest time that counts as known to the label; by default the newest time of the tables it looks at.
         progress
             Called with each step and the share that is done.
+
+        Raises
+        ------
+        Conflict
+            Two columns have one name.
+        NotFound
+            There is no such view, label or column.
         """
         named = [features] if isinstance(features, str | View) else features
-        chosen = [self.view(view) if isinstance(view, str) else view for view in named]
-        without = [exclude] if isinstance(exclude, str) else exclude
-        return training_set(self.storage, spine, [view.save() for view in chosen], label, without, progress)
+        views = [(self.view(view) if isinstance(view, str) else view).save() for view in named]
+        stored = isinstance(spine, str)
+        rows = Spine.of_table(self.storage, spine) if stored else Spine.of_rows(spine_table(spine))
+        target = find_label(label, rows.columns, self.list_labels())
+        if isinstance(target, str) and target not in rows.columns:
+            target = self.label(target)
+        return TrainingSet(
+            self.storage,
+            rows,
+            views,
+            target.save() if isinstance(target, Label) else target,
+            [exclude] if isinstance(exclude, str) else exclude,
+            check_cut(self.storage, cut),
+            prefix,
+            as_of_time(as_of),
+            progress,
+        ).result()
 
     # -- deployments
 
@@ -244,6 +338,19 @@ class Project:
         ]
         plans = [FeaturePlan.from_json(record.plan_json) for record in records]
         return {spec for plan in plans for spec, _ in index_needs(plan)}
+
+    def _check_free(self, name: str, what: str) -> None:
+        """Tables, views and labels share their names; Conflict when another kind of thing has this one."""
+        for kind, names in (
+            ("table", self.list_tables),
+            ("view", self.list_views),
+            ("label", self.list_labels),
+        ):
+            if kind != what and name.casefold() in map(str.casefold, names()):
+                raise Conflict(
+                    f"{name!r} is the name of a {kind}",
+                    hint="tables, views and labels share their names; choose another",
+                )
 
     # -- shared parts
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from workbench.errors import did_you_mean
+from workbench.plan.kinds import Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,12 @@ class Result:
     produce
         Computes the rows.
     metadata
-        What a Parquet file records of where the rows come from.
+        What a Parquet file records of where the rows come from. What is known only when the rows are computed comes
+        with them.
+    kinds
+        What columns are to a model, where a query says it (``discrete(city)``).
+    label
+        The columns to predict.
 
     Examples
     --------
@@ -38,12 +44,23 @@ class Result:
     """
 
     def __init__(
-        self, columns: dict[str, str], produce: Produce, metadata: dict[str, str] | None = None
+        self,
+        columns: dict[str, str],
+        produce: Produce,
+        metadata: dict[str, str] | None = None,
+        kinds: dict[str, Kind] | None = None,
+        label: tuple[str, ...] = (),
     ) -> None:
         self.columns = columns
         self.metadata = metadata or {}
+        self.kinds = kinds or {}
+        self.label = label
         self._produce = produce
         self._table: pa.Table | None = None
+
+    def to_reader(self) -> pa.RecordBatchReader:
+        """Return the rows batch by batch, computed anew unless they were kept."""
+        return self._table.to_reader() if self._table is not None else self._produce()
 
     def to_pyarrow(self) -> pa.Table:
         """Return the rows as an Arrow table (computed once, then kept)."""
@@ -68,7 +85,7 @@ class Result:
         import pyarrow.parquet as pq
 
         target = Path(path)
-        reader = self._table.to_reader() if self._table is not None else self._produce()
+        reader = self.to_reader()
         schema = _with_durations(reader.schema.empty_table()).schema.with_metadata(self._encoded())
         with pq.ParquetWriter(target, schema) as writer:
             for batch in reader:

@@ -202,7 +202,7 @@ class OfflineRun:
     def _form(self, plan: FeaturePlan, current: str, level: _Level) -> RequestForm:
         def rows(part: Stage | Lookup, anchors: str) -> str:
             types = self.types_of(part.source)
-            if isinstance(part, Stage) and not level.few:
+            if isinstance(part, Stage) and (part.ahead or not level.few):
                 return spread_rows(part, self.rows_of(part, anchors, level.narrow), types, anchors)
             return joined_rows(plan, part, self.rows_of(part, anchors, narrow=True), types, anchors)
 

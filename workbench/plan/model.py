@@ -13,6 +13,7 @@ import msgspec
 
 from workbench.plan import expr as e
 from workbench.plan.expr import Expr, Literal
+from workbench.plan.kinds import Kind, parse_kind
 
 #: What a plan without ``format`` has: defaults are left out of the JSON, so this one stays as it is.
 FORMAT = 1
@@ -52,15 +53,18 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     anchor: Expr
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     """Positions (``rows``) or ages (``range``) before the anchor row, closed at both ends; ``start`` None is unbounded.
 
-    Ages are microseconds for times and dates and plain numbers for integer order columns.
+    Ages are microseconds for times and dates and plain numbers for integer order columns. With ``ahead`` (labels only)
+    both are counted after the anchor row, ``start`` is the far end, and the rows are those that the anchor does not
+    see: of a greater (order, seq) in its own table, of a greater order in others.
     """
 
     unit: OneOf["rows", "range"]
     start: int | None
     end: int
+    ahead: bool = False
 
 
 class Union(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -152,12 +156,13 @@ class Aggregate(msgspec.Struct, frozen=True, omit_defaults=True):
         return (*self.args, self.where, *(key.value for key in self.order))
 
 
-class Feature(msgspec.Struct, frozen=True):
-    """One output column."""
+class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One output column; ``kind`` is what the query says it is to a model (see :mod:`workbench.plan.kinds`)."""
 
     name: str
     expr: Expr
     type: str
+    kind: str | None = None
 
 
 class ViewRef(msgspec.Struct, frozen=True):
@@ -205,6 +210,11 @@ class FeaturePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     def features(self) -> dict[str, str]:
         """Output names and their DuckDB types, in order."""
         return {feature.name: feature.type for feature in self.outputs}
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """What outputs are to a model, where the query says it."""
+        return {feature.name: parse_kind(feature.kind) for feature in self.outputs if feature.kind}
 
     @property
     def request_columns(self) -> dict[str, str]:

@@ -167,7 +167,8 @@ class RequestForm:
         aggregates = []
         for aggregate in stage.aggregates:
             frame = self._frame(stage, stage.window(aggregate.window))
-            call = aggregate_call(aggregate, frame, "r.__pos DESC", self.few)
+            oldest_first = "r.__pos" if stage.ahead else "r.__pos DESC"
+            call = aggregate_call(aggregate, frame, oldest_first, self.few)
             aggregates.append(f"{call} AS {aggregate_name(aggregate.name)}")
         select = f"SELECT {'a.__anchor, ' if self.grouped else ''}{', '.join(aggregates)}"
         if self.grouped:

@@ -54,6 +54,11 @@ class Stage(msgspec.Struct, frozen=True):
         values = [*wheres, *(v for a in self.aggregates for v in a.inputs)]
         return any(source != e.ROW for value in values for source in e.sources(value))
 
+    @property
+    def ahead(self) -> bool:
+        """Whether the windows look ahead, as a label's do."""
+        return any(window.frame.ahead for window in self.windows)
+
     def window(self, name: str) -> Window:
         """Return the window of that name."""
         return next(window for window in self.windows if window.name == name)
@@ -99,7 +104,7 @@ def stages(plan: FeaturePlan) -> tuple[Stage, ...]:
     for window in plan.windows:
         key = (
             *(window.source, window.history, window.keys, window.order, window.order_anchor),
-            *(window.exclude_current_time, window.instance_not_in_window, window.union),
+            *(window.exclude_current_time, window.instance_not_in_window, window.union, window.frame.ahead),
         )
         grouped.setdefault(key, []).append(window)
     made = []

@@ -24,7 +24,7 @@ def can_lower(stage: Stage, anchors_stored: bool) -> bool:
     It cannot where a row's part depends on the anchor (``FILTER (WHERE mcc = r.mcc)``), nor where the request row of a
     history window is not a stored row.
     """
-    plain = stage.members is None and not (stage.history and stage.before_time)
+    plain = stage.members is None and not stage.ahead and not (stage.history and stage.before_time)
     plain = plain and not stage.source.delay and stage.source.ttl is None
     return plain and not stage.needs_anchor and (anchors_stored or not stage.history)
 

@@ -16,10 +16,9 @@ from workbench.plan.ops import FeatureWindow, Native, WindowSpec
 from workbench.plan.render import text
 from workbench.sql.expressions import Expressions
 from workbench.sql.scope import Scope
-from workbench.sql.windows import Windows
+from workbench.sql.windows import LABEL_HINT, Windows
 
 _POSITIONAL = {
-    "lead": "lead() looks at rows of the future, which a request cannot have seen",
     "row_number": "row_number() numbers the rows of a result; a feature is one value of one request",
     "rank": "rank() compares rows of a result; a feature is one value of one request",
     "dense_rank": "dense_rank() compares rows of a result; a feature is one value of one request",
@@ -28,7 +27,9 @@ _POSITIONAL = {
     "ntile": "ntile() compares rows of a result; a feature is one value of one request",
 }
 #: Window functions that a value of one row is picked with, and where IGNORE NULLS may stand.
-_PICKS = frozenset({"first_value", "last_value", "nth_value", "lag", "at", "first", "last", "any_value"})
+_PICKS = frozenset(
+    {"first_value", "last_value", "nth_value", "lag", "at", "first", "last", "any_value", "lead"}
+)
 _LISTS = frozenset({"list", "array_agg"})
 _QUANTILES = {
     "quantile_cont": "quantile_cont",
@@ -91,13 +92,18 @@ class Aggregates:
         call = self._call(node.this)
         if call.name in _POSITIONAL:
             x.fail(call.node, _POSITIONAL[call.name])
-        spec, rows = self.windows.spec_of(node)
+        lead = call.name == "lead"
+        if lead and not x.ahead:
+            x.fail(
+                call.node, "lead() looks at rows of the future, which a request cannot have seen", LABEL_HINT
+            )
+        spec, rows = self.windows.spec_of(node, ahead=lead)
         args = self._arguments(call, rows)
         where = [x.condition(call.where, rows)] if call.where is not None else []
         if call.ignore_nulls:
             where.append(x.bind(call.node, "sql", "{0} IS NOT NULL", args[:1]))
         order = [(self._translated(key.this, rows), _direction(key)) for key in call.order]
-        if call.name in ("lag", "at"):
+        if lead or call.name in ("lag", "at"):
             return self._lag(call, spec, args, where)
         if call.name == "nth_value":
             return self._nth_value(call, spec, args, where, order)
@@ -204,11 +210,21 @@ class Aggregates:
     # -- values of one row
 
     def _lag(self, call: _Call, spec: WindowSpec, args: list[ops.Value], where: list[ops.Value]) -> ops.Value:
-        """lag(x, n) is the value of x at position n, whatever the frame, MAXSIZE and EXCLUDE CURRENT_ROW say."""
+        """lag(x, n) is the value of x at position n, whatever the frame, MAXSIZE and EXCLUDE CURRENT_ROW say.
+
+        lead(x, n) is the same ahead.
+        """
         x = self.expressions
+        ahead = call.name == "lead"
         if not 1 <= len(args) <= 3 or call.distinct or call.order:
             x.fail(call.node, f"{call.name}() takes a value, an offset and a default", "lag(x, 1, 0) OVER w")
         position = self._whole(call, 1, 0) if len(call.items) > 1 else 1
+        if call.ignore_nulls and ahead:
+            x.fail(
+                call.node,
+                "lead() IGNORE NULLS has no horizon",
+                "take the first of a frame: first_value(x ...)",
+            )
         if call.ignore_nulls and position:
             frame = Frame("rows", None, 1)
             before = replace(spec, frame=frame, maxsize=None, exclude_current_row=False)
@@ -216,7 +232,7 @@ class Aggregates:
             value = x.bind(call.node, "sql", f"{{0}}[{-position}]", [values])
             missing = x.bind(call.node, "sql", f"coalesce(len({{0}}), 0) < {position}", [values])
         else:
-            frame = Frame("rows", position, position)
+            frame = Frame("rows", position, position, ahead)
             there = replace(spec, frame=frame, maxsize=None, exclude_current_row=False)
             value = self.aggregate(call.node, "first", args[:1], there, where)
             if len(args) < 3:

@@ -31,6 +31,8 @@ class Binding:
         self.source = source
         self.functions = functions
         self.tables: dict[ops.UnboundTable, dict[str, str]] = {}
+        #: Whether windows may look ahead: the query is a label's.
+        self.ahead = False
 
     def fail(
         self, node: exp.Expr, message: str, hint: str | None = None, *, word: str | None = None

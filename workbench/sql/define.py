@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import ibis.expr.types as ir
 
@@ -21,7 +22,11 @@ from workbench.sql.translate import translate
 
 
 def define(
-    query: str | ir.Table, tables: Mapping[str, SourceTable], functions: Functions, dialect: str = "workbench"
+    query: str | ir.Table,
+    tables: Mapping[str, SourceTable],
+    functions: Functions,
+    dialect: str = "workbench",
+    ahead: bool = False,
 ) -> FeaturePlan:
     """Return the plan of a feature query.
 
@@ -35,6 +40,8 @@ def define(
         DuckDB's functions.
     dialect
         The dialect of a text.
+    ahead
+        Whether windows may look ahead: the query is a label's.
 
     Raises
     ------
@@ -49,7 +56,7 @@ def define(
         )
     expression = query
     if isinstance(query, str):
-        expression = translate(query, tables, functions, dialect_of(dialect))
+        expression = translate(query, tables, functions, replace(dialect_of(dialect), ahead=ahead))
     by_name = {table.name: table for table in tables.values()}
 
     def types(plan: FeaturePlan) -> dict[str, str]:

@@ -41,6 +41,8 @@ class Dialect:
         NULL equals NULL in the keys of a LAST JOIN.
     repeated_names
         Output columns may have equal names; the later ones get a number.
+    ahead
+        Windows may look ahead: the query is a label's.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Dialect:
     timed_joins: bool = True
     null_keys: bool = False
     repeated_names: bool = False
+    ahead: bool = False
 
 
 WORKBENCH = Dialect("workbench")

@@ -17,6 +17,7 @@ def row_source(
     rows: Relation,
     where: ops.Value | None,
     order: str | None,
+    ahead: bool = False,
 ) -> RowSource:
     """Return the rows of a relation as a window or lookup reads them.
 
@@ -32,10 +33,12 @@ def row_source(
         The query's condition on its rows.
     order
         The column that orders them. In the order of time, delay and ttl are places in it, otherwise conditions.
+    ahead
+        The rows lie ahead: they count by their own times, whenever they became known.
     """
     table = rows.table
     own = table.name == anchor.table.name
-    if not (table.delay or table.known or table.ttl):
+    if ahead or not (table.delay or table.known or table.ttl):
         return RowSource(table.name, table.time, own, rows.rows, where)
     if anchor.table.time is None:
         binding.fail(

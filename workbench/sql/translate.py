@@ -70,6 +70,7 @@ class _Select:
         self.dialect = dialect
         self.tables = {name.casefold(): table for name, table in tables.items()}
         self.x = dialect.expressions(text, functions, self._over, self._now)
+        self.x.ahead = dialect.ahead
         self.ctes: dict[str, exp.Expr] = {}
         self.windows: Windows | None = None
         self.aggregates: Aggregates | None = None

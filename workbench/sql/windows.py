@@ -21,6 +21,7 @@ INTEGERS = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"]
 )
 ORDERED = INTEGERS | {"TIMESTAMP", "DATE"}
+LABEL_HINT = "what lies ahead is a label: project.define_label(name, sql)"
 
 
 class Windows:
@@ -56,15 +57,18 @@ class Windows:
         self._relation = relation
         self._history_where = history_where
         self.named: dict[str, FeatureWindowBody] = {}
-        self._made: dict[int, tuple[WindowSpec, Scope]] = {}
+        self._made: dict[tuple[int, bool], tuple[WindowSpec, Scope]] = {}
 
     # -- windows
 
-    def spec_of(self, node: exp.Window) -> tuple[WindowSpec, Scope]:
-        """Return the specification of the window that a function is OVER, and the scope of its rows."""
+    def spec_of(self, node: exp.Window, ahead: bool = False) -> tuple[WindowSpec, Scope]:
+        """Return the specification of the window that a function is OVER, and the scope of its rows.
+
+        With ``ahead`` the rows are read as a frame that looks ahead reads them, whatever the window's own frame.
+        """
         x = self.expressions
         if isinstance(node, FeatureWindowBody):
-            return self.spec(node)
+            return self.spec(node, ahead)
         alias = node.args.get("alias")
         name = alias.name if alias is not None else ""
         body = self.named.get(name.casefold())
@@ -75,15 +79,16 @@ class Windows:
                 f"there is no window {name!r}",
                 f"windows of this query: {known}",
             )
-        return self.spec(body)
+        return self.spec(body, ahead)
 
-    def spec(self, body: FeatureWindowBody) -> tuple[WindowSpec, Scope]:
+    def spec(self, body: FeatureWindowBody, ahead: bool = False) -> tuple[WindowSpec, Scope]:
         """Return the specification of a window, and the scope of its rows."""
-        if id(body) not in self._made:
-            self._made[id(body)] = self._make(body)
-        return self._made[id(body)]
+        key = (id(body), ahead)
+        if key not in self._made:
+            self._made[key] = self._make(body, ahead)
+        return self._made[key]
 
-    def _make(self, body: FeatureWindowBody) -> tuple[WindowSpec, Scope]:
+    def _make(self, body: FeatureWindowBody, ahead: bool) -> tuple[WindowSpec, Scope]:
         x = self.expressions
         history = body.args.get("from_") is None
         if history:
@@ -98,9 +103,10 @@ class Windows:
                 where = extra if where is None else x.bind(body, "op", "and", [where, extra])
         keys = tuple(self._key(item, rows, scope, history) for item in body.args.get("partition_by") or [])
         order, order_anchor, kind = self._order(body, rows, scope, history)
-        source = row_source(x, body, self.anchor, rows, where, order)
-        maxsize = self._maxsize(body)
         frame = self._frame(body, kind)
+        ahead = ahead or frame.ahead
+        source = row_source(x, body, self.anchor, rows, where, order, ahead)
+        maxsize = self._maxsize(body)
         self._check_ttl(body, rows, order, frame)
         spec = WindowSpec(
             source,
@@ -113,7 +119,7 @@ class Windows:
             exclude_current_row=bool(body.args.get("exclude_current_row")) and history,
             exclude_current_time=bool(body.args.get("exclude_current_time")),
             instance_not_in_window=self._instance_not_in_window(body, history),
-            union=self._unions(body, rows, [row for row, _ in keys], order),
+            union=self._unions(body, rows, [row for row, _ in keys], order, ahead),
         )
         return spec, scope
 
@@ -130,7 +136,13 @@ class Windows:
 
     def _check_ttl(self, body: FeatureWindowBody, rows: Relation, order: str, frame: Frame) -> None:
         ttl = rows.table.ttl
-        beyond = frame.unit == "range" and frame.start is not None and ttl is not None and frame.start > ttl
+        beyond = (
+            frame.unit == "range"
+            and not frame.ahead
+            and frame.start is not None
+            and ttl is not None
+            and frame.start > ttl
+        )
         if beyond and order == rows.table.time:
             self.expressions.fail(
                 body.args["spec"],
@@ -139,7 +151,7 @@ class Windows:
             )
 
     def _unions(
-        self, body: FeatureWindowBody, rows: Relation, keys: list[str], order: str
+        self, body: FeatureWindowBody, rows: Relation, keys: list[str], order: str, ahead: bool
     ) -> tuple[UnionSpec, ...]:
         """The tables of WINDOW ... UNION: columns match by name; keys and order must be there."""
         x = self.expressions
@@ -165,7 +177,7 @@ class Windows:
                         (name, self._union_column(node, rows, other, name, value, name in (*keys, order)))
                     )
             stored_order = str(dict(columns)[order].name)
-            source = row_source(x, node, self.anchor, other, other.where, stored_order)
+            source = row_source(x, node, self.anchor, other, other.where, stored_order, ahead)
             specs.append(UnionSpec(source, tuple(columns)))
         return tuple(specs)
 
@@ -293,6 +305,10 @@ class Windows:
             x.fail(spec, "GROUPS frames are not available", "use ROWS or RANGE")
         unit = "rows" if spec.args["kind"] == "ROWS" else "range"
         start_node, end_node = spec.args["start"], spec.args.get("end")
+        if any(
+            bound is not None and bound.args.get("side") == "FOLLOWING" for bound in (start_node, end_node)
+        ):
+            return self._frame_ahead(spec, unit, kind)
         start = self._bound(start_node, unit, kind, -1, is_end=False)
         end = self._bound(end_node, unit, kind, 1, is_end=True) if end_node is not None else 0
         if start is not None and end is not None and start < end:
@@ -303,19 +319,51 @@ class Windows:
             )
         return Frame(unit, start, end or 0)  # type: ignore[arg-type]
 
+    def _frame_ahead(self, spec: exp.WindowSpec, unit: str, kind: str) -> Frame:
+        """``BETWEEN <near> FOLLOWING AND <far> FOLLOWING``, in labels."""
+        x = self.expressions
+        near, far = spec.args["start"], spec.args.get("end")
+        if not x.ahead:
+            bound = near if far is None or near.args.get("side") == "FOLLOWING" else far
+            x.fail(
+                bound, "FOLLOWING looks at rows of the future, which a request cannot have seen", LABEL_HINT
+            )
+        if near.args.get("side") == "PRECEDING":
+            x.fail(
+                spec,
+                "a frame looks back or ahead, not both",
+                "use two windows, one that ends at CURRENT ROW and one that begins there",
+            )
+        if far is None or far.args.get("side") != "FOLLOWING":
+            x.fail(
+                spec,
+                "a frame that looks ahead has two bounds, the nearer first",
+                "write BETWEEN CURRENT ROW AND 7d FOLLOWING",
+            )
+        if far.args["value"] == "UNBOUNDED":
+            x.fail(
+                far,
+                "a label needs a horizon: with UNBOUNDED FOLLOWING every new row would change it",
+                "say how far it looks: 30d FOLLOWING",
+            )
+        start = self._bound(far, unit, kind, -1, is_end=True)
+        end = self._bound(near, unit, kind, 1, is_end=True)
+        assert start is not None and end is not None
+        if start < end:
+            x.fail(
+                spec,
+                "the frame is empty: its start lies after its end",
+                "the nearer bound comes first: BETWEEN 1d FOLLOWING AND 7d FOLLOWING",
+            )
+        return Frame(unit, start, end, ahead=True)  # type: ignore[arg-type]
+
     def _bound(self, bound: Bound, unit: str, kind: str, open_shift: int, is_end: bool) -> int | None:
         """Return the distance of a bound before the anchor row, closed; None is unbounded."""
         x = self.expressions
         value, side = bound.args["value"], bound.args.get("side")
-        if side == "FOLLOWING":
-            x.fail(
-                bound,
-                "FOLLOWING looks at rows of the future, which a request cannot have seen",
-                "end the frame at CURRENT ROW or PRECEDING",
-            )
         if value == "UNBOUNDED":
             if is_end:
-                x.fail(bound, "a frame cannot end at UNBOUNDED PRECEDING")
+                x.fail(bound, f"a frame cannot end at UNBOUNDED {side}")
             return None
         if value == "CURRENT ROW":
             if bound.args.get("open"):
