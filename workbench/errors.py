@@ -68,6 +68,14 @@ class WorkbenchError(Exception):
             return f"line {self.position.line}, column {self.position.column}: {self.message}"
         return self.message
 
+    def pointed(self) -> str | None:
+        """Return the part of the query that the position underlines, or None where there is no position."""
+        lines = self.source.splitlines() if self.source else []
+        if self.position is None or not 1 <= self.position.line <= len(lines):
+            return None
+        start = self.position.column - 1
+        return lines[self.position.line - 1][start : start + self.position.length]
+
     def _excerpt(self) -> list[str]:
         if not (self.position and self.source):
             return []

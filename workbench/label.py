@@ -37,9 +37,9 @@ class Label:
 
     Examples
     --------
-    >>> label = project.define_label("churn", "SELECT count(*) OVER w = 0 AS churned FROM visits WINDOW w AS ("
-    ...     "PARTITION BY user_id ORDER BY ts ROWS_RANGE BETWEEN 0s OPEN FOLLOWING AND 30d FOLLOWING)")  # doctest: +SKIP
-    >>> label.offline().to_pandas()                                                                   # doctest: +SKIP
+    >>> sql = "SELECT lead(amount) OVER w AS following FROM tx WINDOW w AS (PARTITION BY card ORDER BY ts)"
+    >>> label = project.define_label("following", sql)      # doctest: +SKIP
+    >>> label.offline().to_pandas()                         # doctest: +SKIP
     """
 
     def __init__(self, project: Project, definition: Definition) -> None:

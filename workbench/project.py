@@ -178,8 +178,11 @@ class Project:
 
         check_name(name, "view")
         self._check_free(name, "view")
-        with self._lock:
-            plan = define(query, self.source_tables(), self.functions(), dialect)
+        try:
+            with self._lock:
+                plan = define(query, self.source_tables(), self.functions(), dialect)
+        except DefinitionError as error:
+            raise self._of_label(error) from None
         text = query if isinstance(query, str) else ""
         return View(self, views.save_draft(self.storage, name, text, dialect, plan.to_json(), plan.hash))
 
@@ -204,6 +207,16 @@ class Project:
             if index.live and index.spec not in needed:
                 self.storage.demote_index(index.spec)
         self.storage.drop_draft_indexes(keep=needed)
+
+    def _of_label(self, error: DefinitionError) -> DefinitionError:
+        """The error of a query, or where it points at the name of a label, that a view cannot use it."""
+        pointed = error.pointed()
+        if pointed is None or definitions.find(self.storage, LABEL, pointed) is None:
+            return error
+        refused = refusal(pointed, "used in a view")
+        return DefinitionError(
+            refused.message, hint=refused.hint, position=error.position, source=error.source
+        )
 
     # -- labels and training sets
 

@@ -8,8 +8,7 @@ import msgspec
 
 from workbench.plan import expr as e
 from workbench.plan.model import Aggregate, Feature, FeaturePlan, Source, Union, Window
-from workbench.plan.render import quote, text
-from workbench.plan.request_form import order_sql
+from workbench.plan.render import order_sql, quote, text
 
 #: The output that says that the horizon of every window has passed.
 COMPLETE = "__complete"

@@ -13,10 +13,8 @@ from workbench.errors import WorkbenchError, did_you_mean
 LABELS = frozenset({"binary_label", "multiclass_label", "regression_label"})
 KINDS = frozenset({"continuous", "discrete"}) | LABELS
 
-_INTEGERS = frozenset(
-    ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"]
-    + ["UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"]
-)
+_SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_INTEGERS = frozenset({*_SIGNED, *(f"U{name}" for name in _SIGNED)})
 
 
 @dataclass(frozen=True)
