@@ -81,7 +81,7 @@ class View:
 
     def explain(self) -> str:
         """Return what the view reads and computes, in words."""
-        return explain(self.plan)
+        return f"{explain(self.plan)}\nas a feature query: view.to_sql('workbench')"
 
     def lineage(self) -> Sequence[FeatureLineage]:
         """Return, for each feature, the stored columns that it is made of."""
@@ -94,13 +94,39 @@ class View:
             findings += lint_spine(self.project.storage, self.plan, spine)
         return findings
 
-    def to_sql(self) -> str:
-        """Return plain DuckDB SQL that computes the features of all stored anchor rows from tables of the same names.
+    def to_sql(self, dialect: str = "duckdb") -> str:
+        """Return the view as SQL.
 
-        Row order inside a table stands for arrival order (DuckDB's ``rowid``).
+        Parameters
+        ----------
+        dialect
+            ``duckdb``: plain DuckDB SQL that computes the features of all stored anchor rows from tables of the same
+            names; the order of rows in a table stands for that of arrival (DuckDB's ``rowid``). ``workbench``: a
+            feature query, which defines the view again, whatever it was written in.
+
+        Raises
+        ------
+        DefinitionError
+            The dialect cannot say what the view computes.
+
+        Examples
+        --------
+        >>> print(view.to_sql("workbench"))         # doctest: +SKIP
+        SELECT
+          count(*) OVER w0 AS payments_1d
+        FROM payments
+        WINDOW
+          w0 AS (PARTITION BY card ORDER BY ts ROWS_RANGE BETWEEN 1d PRECEDING AND CURRENT ROW)
         """
         from workbench.plan.plain_sql import plain_sql
+        from workbench.plan.text import text_of
 
+        if dialect == "workbench":
+            return text_of(self.plan, self.project.source_tables())
+        if dialect != "duckdb":
+            raise DefinitionError(
+                f"there is no dialect {dialect!r} to write a view in", hint="dialects: duckdb, workbench"
+            )
         tables = {name: self.project.storage.table(name).columns for name in self.plan.tables()}
         return plain_sql(self.plan, tables)
 

@@ -155,7 +155,8 @@ def test_a_chain_of_joins_reads_the_earlier_ones(plan_of: PlanOf) -> None:
 
 
 EXPRESSIONS = [
-    "n + 1", "n // 2", "n % 2", "-n", "n ** 2", "n & 3", "n | 1", "n << 1", "~n",
+    "n + 1", "n // 2", "n % 2", "n + 5 % 3", "n % 5 * 2",
+    "tags[CASE WHEN n > 1 THEN 1 ELSE 2 END]", "-n", "n ** 2", "n & 3", "n | 1", "n << 1", "~n",
     "amount > 1 AND n < 3 OR NOT (n = 2)", "n <> 2", "n != 2", "amount IS NULL", "amount IS NOT NULL",
     "n BETWEEN 1 AND 5", "n NOT BETWEEN 1 AND 5", "mcc IN ('food', 'fuel')", "mcc NOT IN ('food')",
     "mcc LIKE 'f%'", "mcc NOT LIKE 'f%'", "mcc ILIKE 'F%'", "mcc LIKE 'f!%' ESCAPE '!'",

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from workbench.errors import WorkbenchError
 from workbench.plan.render import quote
+from workbench.sql.dialect import FeatureDialect
 from workbench.sql.functions import NOW_DATE, NOW_TIMESTAMP
 from workbench.sql.nodes import Nodes, braced
 from workbench.sql.scope import Scope
@@ -89,7 +90,7 @@ class Calls(Nodes):
             # A mark that no text of a query holds, so that it can be found again in the generated text.
             return exp.Var(this=f"\0{len(args) - 1}\0")
 
-        body = braced(node.this.copy().transform(inlined, copy=False).sql("duckdb"))
+        body = braced(node.this.copy().transform(inlined, copy=False).sql(FeatureDialect))
         for index in range(len(args)):
             body = body.replace(f"\0{index}\0", f"{{{index}}}")
         return f"lambda {', '.join(quote(name.name) for name in node.expressions)}: {body}"

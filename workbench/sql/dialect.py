@@ -68,6 +68,11 @@ class FeatureParser(DuckDBParser):
     FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
         name: DuckDBParser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
     }
+    # sqlglot lets % bind as + does; in DuckDB it binds as * does.
+    TERM: ClassVar[dict[Any, Any]] = {
+        token: node for token, node in DuckDBParser.TERM.items() if token != TokenType.MOD
+    }
+    FACTOR: ClassVar[dict[Any, Any]] = {**DuckDBParser.FACTOR, TokenType.MOD: exp.Mod}
 
     def _parse_primary(self) -> exp.Expr | None:
         return self._placed(super()._parse_primary)
@@ -235,6 +240,8 @@ class FeatureDialect(DuckDB):
     """sqlglot dialect of feature queries."""
 
     Parser = FeatureParser
+    #: Indexes stay as they are written; sqlglot would count from 0, and only those whose type it sees.
+    INDEX_OFFSET = 0
 
 
 def parse(text: str) -> exp.Expr:

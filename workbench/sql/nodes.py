@@ -127,12 +127,7 @@ class Nodes(Names):
         value = self.translate(node.this, scope)
         if isinstance(key, exp.Slice):
             return self._slice(node, value, key, scope)
-        if isinstance(key, exp.Literal) and not key.is_string:
-            # The parser keeps literal indexes 0-based, DuckDB's are 1-based.
-            index: ops.Value = self.constant(node, str(int(key.this) + 1))
-        else:
-            index = self.translate(key, scope)
-        return self.bind(node, "op", "index", [value, index])
+        return self.bind(node, "op", "index", [value, self.translate(key, scope)])
 
     def _slice(self, node: exp.Bracket, value: ops.Value, key: exp.Slice, scope: Scope) -> ops.Value:
         """``x[from:to:step]``, each end optional; DuckDB's own slice, of lists and texts."""
