@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from workbench.plan import expr as e
 from workbench.plan.expr import Expr
-from workbench.plan.model import FeaturePlan
+from workbench.plan.model import FeaturePlan, Lookup, Source, Window
 
 
 @dataclass(frozen=True, order=True)
@@ -58,43 +58,71 @@ class _Tracer:
         self.aggregates = {aggregate.name: aggregate for aggregate in plan.aggregates}
 
     def feature(self, expr: Expr) -> Iterator[ColumnRef]:
-        yield from self._expr(expr, row_table=None)
-        yield from self._expr(self.plan.where, row_table=None)
+        yield from self._expr(expr, None)
+        yield from self._filters()
 
-    def _expr(self, expr: Expr | None, row_table: str | None) -> Iterator[ColumnRef]:
-        if expr is None:
-            return
-        for node in e.walk(expr):
+    def _filters(self) -> Iterator[ColumnRef]:
+        """What decides whether there is a row at all."""
+        yield from self._expr(self.plan.where, None)
+        if self.plan.rows is not None:
+            yield from _Tracer(self.plan.rows)._filters()
+
+    def _expr(self, expr: Expr | None, source: Source | None) -> Iterator[ColumnRef]:
+        """The columns behind an expression; ``source`` is where its rows come from."""
+        for node in e.walk(expr) if expr is not None else ():
             if isinstance(node, e.AggregateRef):
                 yield from self._aggregate(node.name)
             elif isinstance(node, e.Column) and node.source == e.ANCHOR:
-                yield ColumnRef(self.plan.table, node.name)
-            elif isinstance(node, e.Column) and node.source == e.ROW and row_table is not None:
-                yield ColumnRef(row_table, node.name)
+                yield from _column(self.plan.table, self.plan.rows, node.name)
+            elif isinstance(node, e.Column) and node.source == e.ROW and source is not None:
+                yield from _column(source.table, source.rows, node.name)
             elif isinstance(node, e.Column) and node.source in self.lookups:
                 yield from self._lookup(node.source, node.name)
 
     def _aggregate(self, name: str) -> Iterator[ColumnRef]:
         aggregate = self.aggregates[name]
         window = self.windows[aggregate.window]
-        table = window.source.table
+        read = set()
         for expr in (*aggregate.inputs, window.source.where):
-            yield from self._expr(expr, table)
-        if window.order is not None:
-            yield ColumnRef(table, window.order)
-        yield from self._expr(window.order_anchor, table)
-        for key in window.keys:
-            yield ColumnRef(table, key.row)
-            yield from self._expr(key.anchor, table)
+            yield from self._expr(expr, window.source)
+            read |= e.columns(expr, e.ROW)
+        yield from self._found(window)
+        yield from self._expr(window.order_anchor, None)
+        for union in window.union:
+            read |= {key.row for key in window.keys} | ({window.order} if window.order is not None else set())
+            for column, expr in union.columns:
+                if column in read:
+                    yield from self._expr(expr, union.source)
+            yield from self._rows(union.source)
 
     def _lookup(self, name: str, column: str) -> Iterator[ColumnRef]:
         lookup = self.lookups[name]
-        table = lookup.source.table
-        yield from self._expr(dict(lookup.columns).get(column), table)
-        yield from self._expr(lookup.source.where, table)
-        for order in (lookup.order, lookup.source.time):
-            if order is not None:
-                yield ColumnRef(table, order)
-        for key in lookup.keys:
-            yield ColumnRef(table, key.row)
-            yield from self._expr(key.anchor, table)
+        yield from self._expr(dict(lookup.columns).get(column), lookup.source)
+        yield from self._found(lookup)
+        if lookup.timed and lookup.source.time is not None:
+            yield from _column(lookup.source.table, lookup.source.rows, lookup.source.time)
+
+    def _found(self, part: Window | Lookup) -> Iterator[ColumnRef]:
+        """How the rows of a window or lookup are found."""
+        source = part.source
+        if part.order is not None:
+            yield from _column(source.table, source.rows, part.order)
+        for key in part.keys:
+            yield from _column(source.table, source.rows, key.row)
+            yield from self._expr(key.anchor, None)
+        yield from self._rows(source)
+
+    def _rows(self, source: Source) -> Iterator[ColumnRef]:
+        """What decides which rows of a source there are."""
+        yield from self._expr(source.where, source)
+        if source.rows is not None:
+            yield from _Tracer(source.rows)._filters()
+
+
+def _column(table: str, rows: FeaturePlan | None, name: str) -> Iterator[ColumnRef]:
+    """A column of a table, or what is behind it where a plan computes the rows."""
+    if rows is None:
+        yield ColumnRef(table, name)
+    else:
+        expr = next(output.expr for output in rows.outputs if output.name == name)
+        yield from _Tracer(rows)._expr(expr, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from workbench.offline.spine import spine_rows
@@ -14,31 +15,38 @@ from workbench.storage import Storage
 
 def lint_data(storage: Storage, plan: FeaturePlan) -> list[Finding]:
     """Return the findings of a plan on the rows stored now."""
-    findings: list[Finding] = []
     with storage.snapshot() as snapshot, storage.connect() as connection:
-        relation = snapshot.relation(connection, plan.table)
 
         def count(sql: str) -> int:
             row = connection.execute(f"SELECT count(*) FROM {sql}").fetchone()
             return int(row[0]) if row else 0
 
-        for columns in _anchor_keys(plan):
-            null = " OR ".join(f"{quote(name)} IS NULL" for name in columns)
-            rows = count(f"{relation} WHERE {null}")
-            if rows:
-                findings.append(_null_keys(plan, columns, rows))
-        for window in plan.windows:
-            if window.history and plan.time:
-                group = ", ".join(quote(name) for name in (*(key.row for key in window.keys), window.order))
-                ties = count(f"(SELECT 1 FROM {relation} GROUP BY {group} HAVING count(*) > 1)")
-                if ties:
-                    findings.append(_ties(window, ties))
+        findings: list[Finding] = []
+        for part in plan.nested():
+            relation = snapshot.relation(connection, part.table)
+            findings += _part(part, relation, count)
     return list(dict.fromkeys(findings))
+
+
+def _part(plan: FeaturePlan, relation: str, count: Callable[[str], int]) -> Iterator[Finding]:
+    for columns in _anchor_keys(plan):
+        null = " OR ".join(f"{quote(name)} IS NULL" for name in columns)
+        rows = count(f"{relation} WHERE {null}")
+        if rows:
+            yield _null_keys(plan, columns, rows)
+    for window in plan.windows:
+        if window.history and plan.time and window.order is not None:
+            names = [window.source.stored(name) for name in (*(key.row for key in window.keys), window.order)]
+            group = ", ".join(quote(name) for name in names)
+            ties = count(f"(SELECT 1 FROM {relation} GROUP BY {group} HAVING count(*) > 1)")
+            if ties:
+                yield _ties(window, ties)
 
 
 def lint_spine(storage: Storage, plan: FeaturePlan, spine: Any) -> list[Finding]:
     """Return the finding of spine rows without ``seq`` that look like rows stored already."""
-    if plan.time is None or not any(window.history for window in plan.windows):
+    histories = [window for part in plan.nested() for window in part.windows if window.history]
+    if plan.base.time is None or not histories:
         return []
     rows = spine_rows(plan, storage.table(plan.table).columns, spine)
     columns = [name for name in plan.request_columns if name in rows.column_names]
@@ -54,14 +62,16 @@ def lint_spine(storage: Storage, plan: FeaturePlan, spine: Any) -> list[Finding]
 
 
 def _anchor_keys(plan: FeaturePlan) -> list[tuple[str, ...]]:
+    """The keys of windows and joins as stored columns of the anchor's table, without computed ones."""
     keys: dict[tuple[str, ...], None] = {}
     parts: tuple[Window | Lookup, ...] = (*plan.windows, *plan.lookups)
     for part in parts:
-        columns = tuple(
-            key.anchor.name
+        names = [
+            key.anchor.name if plan.rows is None else plan.rows.passed(key.anchor.name)
             for key in part.keys
             if isinstance(key.anchor, e.Column) and key.anchor.source == e.ANCHOR
-        )
+        ]
+        columns = tuple(name for name in names if name is not None)
         if columns:
             keys[columns] = None
     return list(keys)

@@ -2,36 +2,150 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from workbench.plan.aggregates import sort_sql
-from workbench.plan.expr import Expr
+from workbench.plan.expr import AggregateRef, Column, Expr
 from workbench.plan.model import Aggregate, FeaturePlan, Frame, Key, Lookup, Source, Window
 from workbench.plan.render import render
-from workbench.plan.stages import stages
+from workbench.plan.request_form import later_visibility
+from workbench.plan.stages import rows_needed, stages
 from workbench.plan.window_form import can_lower
 
 
-def explain(plan: FeaturePlan) -> str:
-    """Return what a view reads and computes, as a person would say it."""
+@dataclass(frozen=True)
+class Touched:
+    """How many stored rows the requests of ``anchors`` stored rows read for one window or lookup."""
+
+    what: str
+    anchors: int
+    median: int
+    p99: int
+    most: int
+
+    def __str__(self) -> str:
+        return f"{self.what}: median {self.median:,}, p99 {self.p99:,}, max {self.most:,}"
+
+
+def explain(plan: FeaturePlan, touched: Sequence[Touched] = ()) -> str:
+    """Return what a view reads and computes, as a person would say it.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    touched
+        How many stored rows a request reads, as measured on the data.
+    """
+    base = plan.base
     lines = [
-        f"anchor: {plan.table}" + (f", as of {plan.time}" if plan.time else ", by arrival (no time column)")
+        f"anchor: {plan.table}" + (f", as of {base.time}" if base.time else ", by arrival (no time column)")
     ]
-    if plan.where is not None:
-        lines.append(f"  only rows with {words(plan.where)}")
+    if base is plan:
+        lines += _only(plan)
     lines.append(f"  a request carries: {', '.join(plan.request_columns) or 'nothing'}")
-    for lookup in plan.lookups:
-        lines += _lookup(plan, lookup)
-    for stage in stages(plan):
-        for window in stage.windows:
-            lines += _window(plan, window)
-    lines.append("request driver: reference (DuckDB request form)")
+    names = computed_names(plan)
+    for part in plan.nested():
+        lines += _computed(plan, part, names) if part != plan else _outermost(plan, names)
+    lines += _requests(plan, names, touched)
     lines += _offline(plan)
     return "\n".join(lines)
+
+
+def computed_names(plan: FeaturePlan) -> dict[FeaturePlan, str]:
+    """Return what the plans below a plan are called: ``computed rows of tx``, with a number where there are several."""
+    names: dict[FeaturePlan, str] = {}
+    for part in plan.nested()[:-1]:
+        name, number = f"computed rows of {part.table}", 1
+        while name in names.values():
+            number += 1
+            name = f"computed rows {number} of {part.table}"
+        names[part] = name
+    return names
+
+
+def source_words(source: Source, names: Mapping[FeaturePlan, str] | None = None) -> str:
+    """Return what the rows of a source are: a table, or rows that another plan computes."""
+    if source.rows is None:
+        return source.table
+    return (names or {}).get(source.rows, f"computed rows of {source.table}")
+
+
+def _computed(plan: FeaturePlan, part: FeaturePlan, names: Mapping[FeaturePlan, str]) -> list[str]:
+    """The section of a plan below another."""
+    of = names[part.rows] if part.rows is not None else f"each row of {part.table}"
+    when = f"({part.base.time}, arrival)" if part.base.time else "arrival"
+    lines = [f"{names[part]}: {of}, as of its own {when}"]
+    if part in _anchor_chain(plan):
+        lines.append("  and the request row, as of its own")
+    lines += _only(part)
+    lines += [f"  {line}" for line in _parts(part, names)]
+    has = ", ".join(name for name in part.features if not name.startswith("__"))
+    return [*lines, f"  has {has}"]
+
+
+def _anchor_chain(plan: FeaturePlan) -> list[FeaturePlan]:
+    return [] if plan.rows is None else [plan.rows, *_anchor_chain(plan.rows)]
+
+
+def _outermost(plan: FeaturePlan, names: Mapping[FeaturePlan, str]) -> list[str]:
+    if plan.rows is None:
+        return _parts(plan, names)
+    return [f"anchor rows: {names[plan.rows]}", *_only(plan), *_parts(plan, names)]
+
+
+def _only(plan: FeaturePlan) -> list[str]:
+    return [f"  only rows with {words(plan.where, plan)}"] if plan.where is not None else []
+
+
+def _parts(plan: FeaturePlan, names: Mapping[FeaturePlan, str]) -> list[str]:
+    lines = []
+    for lookup in plan.lookups:
+        lines += _lookup(plan, lookup, names)
+    for stage in stages(plan):
+        for window in stage.windows:
+            lines += _window(plan, window, names)
+    return lines
+
+
+def _requests(plan: FeaturePlan, names: Mapping[FeaturePlan, str], touched: Sequence[Touched]) -> list[str]:
+    """How a request is answered, and what it costs."""
+    lines = ["request driver: reference (DuckDB request form)"]
+    for part in plan.nested():
+        of = f" ({names[part]})" if part in names else ""
+        for lookup in part.lookups:
+            lines.append(f"  last row {lookup.name}{of}: {_cost(reads_at_most(part, lookup))}")
+        for window in part.windows:
+            lines.append(f"  window {window.name}{of}: {_cost(reads_at_most(part, window))}")
+    if touched:
+        lines.append(f"  rows touched per request, measured on {touched[0].anchors:,} stored rows:")
+        lines += [f"    {one}" for one in touched]
+    return lines
+
+
+def _cost(rows: int | None) -> str:
+    if rows is None:
+        return "linear: the cost grows with the rows that it holds"
+    return f"flat: reads {'one row' if rows == 1 else f'at most {rows} rows'}"
+
+
+def reads_at_most(plan: FeaturePlan, part: Window | Lookup) -> int | None:
+    """Return how many rows a request reads at most for a window or lookup, or None where that grows with the data."""
+    if part.source.where is not None or (part.source.rows is not None and part.source.rows.drops):
+        return None
+    if isinstance(part, Lookup):
+        return 1 if not later_visibility(plan, part) else None
+    if part.union or part.instance_not_in_window:
+        return None
+    return rows_needed(part)
 
 
 def _offline(plan: FeaturePlan) -> list[str]:
     """How stored rows are answered in bulk, and which windows cost as much as they hold rows."""
     lines = ["offline driver: one pass of DuckDB window functions per partition key"]
-    spread = [w.name for stage in stages(plan) if not can_lower(stage, True) for w in stage.windows]
+    parts = [stage for part in plan.nested() for stage in stages(part)]
+    spread = dict.fromkeys(w.name for stage in parts if not can_lower(stage, True) for w in stage.windows)
     if spread:
         lines.append(
             f"  but {', '.join(spread)} by joining each row with the rows of its window: linear in those"
@@ -39,18 +153,20 @@ def _offline(plan: FeaturePlan) -> list[str]:
     return lines
 
 
-def _lookup(plan: FeaturePlan, lookup: Lookup) -> list[str]:
+def _lookup(plan: FeaturePlan, lookup: Lookup, names: Mapping[FeaturePlan, str]) -> list[str]:
     source = lookup.source
-    if source.time is None:
+    if not lookup.timed:
+        when = "of all rows that are known (not as of the anchor's time)"
+    elif source.time is None:
         when = "the newest arrival (a static table: not as of the anchor's time)"
     elif source.own:
         when = f"before the anchor row in ({source.time}, arrival)"
     else:
         when = f"with {source.time} <= {plan.table}.{plan.time}"
-    lines = [f"{lookup_words(plan, lookup)}, {when}, the greatest {lookup.order or 'arrival'}"]
+    lines = [f"{lookup_words(plan, lookup, names)}, {when}, the greatest {lookup.order or 'arrival'}"]
     lines += _availability(source)
     if source.where is not None:
-        lines.append(f"  and {words(source.where)}")
+        lines.append(f"  and {words(source.where, plan)}")
     return lines
 
 
@@ -61,17 +177,17 @@ def _availability(source: Source) -> list[str]:
     return lines
 
 
-def _window(plan: FeaturePlan, window: Window) -> list[str]:
+def _window(plan: FeaturePlan, window: Window, names: Mapping[FeaturePlan, str]) -> list[str]:
     source = window.source
     whose = "history of the anchor, request row included" if window.history else "request row not included"
-    lines = [f"window {window.name}: {window_words(window)} ({whose})"]
+    lines = [f"window {window.name}: {window_words(plan, window, names)} ({whose})"]
     if window.maxsize is not None:
         lines.append(f"  at most the newest {window.maxsize} rows")
     for union in window.union:
-        lines.append(f"  and the rows of {union.source.table} with the same keys")
+        lines.append(f"  and the {rows_words(union.source, names)} with the same keys")
         lines += [f"  {line}" for line in _availability(union.source)]
         if union.source.where is not None:
-            lines.append(f"    only those with {words(union.source.where)}")
+            lines.append(f"    only those with {words(union.source.where, plan)}")
     lines += _availability(source)
     if window.instance_not_in_window:
         lines.append("  without the anchor's stored history")
@@ -80,44 +196,59 @@ def _window(plan: FeaturePlan, window: Window) -> list[str]:
     if window.exclude_current_row:
         lines.append("  without the request row")
     if source.where is not None:
-        lines.append(f"  only rows with {words(source.where)}")
-    calls = [_call(aggregate) for aggregate in plan.aggregates if aggregate.window == window.name]
+        lines.append(f"  only rows with {words(source.where, plan)}")
+    calls = [_call(plan, aggregate) for aggregate in plan.aggregates if aggregate.window == window.name]
     lines.append(f"  computes {', '.join(calls)}")
     return lines
 
 
-def _call(aggregate: Aggregate) -> str:
-    args = ", ".join(words(arg) for arg in aggregate.args)
+def _call(plan: FeaturePlan, aggregate: Aggregate) -> str:
+    args = ", ".join(words(arg, plan) for arg in aggregate.args)
     distinct = "DISTINCT " if aggregate.distinct else ""
     if aggregate.order:
-        args += f" ORDER BY {', '.join(sort_sql(key, words(key.value)) for key in aggregate.order)}"
+        args += f" ORDER BY {', '.join(sort_sql(key, words(key.value, plan)) for key in aggregate.order)}"
     call = "count(*)" if aggregate.function == "count_star" else f"{aggregate.function}({distinct}{args})"
-    return call if aggregate.where is None else f"{call} where {words(aggregate.where)}"
+    return call if aggregate.where is None else f"{call} where {words(aggregate.where, plan)}"
 
 
-def words(expr: Expr) -> str:
-    """Return an expression with columns by their plain names."""
-    return render(expr, lambda node: node.name)
+def words(expr: Expr, plan: FeaturePlan | None = None) -> str:
+    """Return an expression with columns by their plain names; ``plan`` says what stands behind names of its own."""
+
+    def name(node: Column | AggregateRef) -> str:
+        if plan is not None and isinstance(node, Column):
+            for lookup in plan.lookups:
+                if lookup.name == node.source:
+                    return f"{lookup.source.table}.{words(dict(lookup.columns)[node.name])}"
+        return node.name
+
+    return render(expr, name)
 
 
-def window_words(window: Window) -> str:
+def rows_words(source: Source, names: Mapping[FeaturePlan, str]) -> str:
+    """Return ``rows of tx`` or ``computed rows of tx``."""
+    return source_words(source, names) if source.rows is not None else f"rows of {source.table}"
+
+
+def window_words(plan: FeaturePlan, window: Window, names: Mapping[FeaturePlan, str] | None = None) -> str:
     """Return what rows a window is over: table, keys and frame."""
-    return f"{window.source.table} {_by(window.keys)}, {frame_words(window.frame, window.order)}"
+    return f"{source_words(window.source, names)} {_by(window.keys, plan)}, {frame_words(window.frame, window.order)}"
 
 
-def lookup_words(plan: FeaturePlan, lookup: Lookup) -> str:
+def lookup_words(plan: FeaturePlan, lookup: Lookup, names: Mapping[FeaturePlan, str] | None = None) -> str:
     """Return which row a lookup finds: table and keys."""
-    return f"last row {lookup.name} of {lookup.source.table} {_by(lookup.keys)}"
+    return f"last row {lookup.name} of {source_words(lookup.source, names)} {_by(lookup.keys, plan)}"
 
 
 def aggregate_words(plan: FeaturePlan, aggregate: Aggregate) -> str:
     """Return what an aggregate computes, over which rows."""
-    return f"{_call(aggregate)} over {window_words(plan.window(aggregate.window))}"
+    return f"{_call(plan, aggregate)} over {window_words(plan, plan.window(aggregate.window))}"
 
 
-def _by(keys: tuple[Key, ...]) -> str:
+def _by(keys: tuple[Key, ...], plan: FeaturePlan) -> str:
     """``by card`` where both sides have the column, ``by card = id`` where not."""
-    names = [key.row if words(key.anchor) == key.row else f"{key.row} = {words(key.anchor)}" for key in keys]
+    names = [
+        key.row if words(key.anchor) == key.row else f"{key.row} = {words(key.anchor, plan)}" for key in keys
+    ]
     return f"by {', '.join(names)}" if names else "as a whole"
 
 

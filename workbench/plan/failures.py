@@ -7,7 +7,7 @@ import re
 import duckdb
 
 from workbench.errors import RowError, WorkbenchError
-from workbench.plan.expr import AggregateRef, walk
+from workbench.plan.expr import ANCHOR, ROW, AggregateRef, Column, Expr, walk
 from workbench.plan.model import FeaturePlan
 
 _VALUE_ERRORS = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
@@ -37,13 +37,29 @@ def sentence(error: duckdb.Error) -> str:
     return " ".join(message.split())
 
 
+def _sums(plan: FeaturePlan, expr: Expr | None, rows: FeaturePlan | None = None) -> bool:
+    """Whether an integer sum is behind a value of a plan; ``rows`` is the plan that computes the rows that it reads."""
+    for node in walk(expr) if expr is not None else ():
+        if isinstance(node, AggregateRef):
+            aggregate = next(a for a in plan.aggregates if a.name == node.name)
+            seen = plan.window(aggregate.window).source.rows
+            if aggregate.cast or any(
+                _sums(plan, value, seen) for value in (*aggregate.args, aggregate.where)
+            ):
+                return True
+        elif isinstance(node, Column) and node.source in (ANCHOR, ROW):
+            below = plan.rows if node.source == ANCHOR else rows
+            if below and _sums(below, next(o.expr for o in below.outputs if o.name == node.name)):
+                return True
+        elif isinstance(node, Column):
+            lookup = next(k for k in plan.lookups if k.name == node.source)
+            if _sums(plan, dict(lookup.columns)[node.name], lookup.source.rows):
+                return True
+    return False
+
+
 def _sum_overflow(plan: FeaturePlan) -> RowError:
-    sums = {aggregate.name for aggregate in plan.aggregates if aggregate.cast}
-    names = [
-        output.name
-        for output in plan.outputs
-        if any(isinstance(node, AggregateRef) and node.name in sums for node in walk(output.expr))
-    ]
+    names = [output.name for output in plan.outputs if _sums(plan, output.expr)]
     return RowError(
         f"an integer sum does not fit BIGINT ({' or '.join(names)})",
         hint="sum CAST(x AS DOUBLE) or CAST(x AS DECIMAL(38, 0)) instead",

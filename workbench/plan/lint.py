@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from workbench.plan import expr as e
 from workbench.plan.model import Aggregate, FeaturePlan, Lookup, Window
 
 Severity = Literal["info", "warning"]
@@ -24,19 +25,30 @@ class Finding:
 
 
 def lint(plan: FeaturePlan) -> list[Finding]:
-    """Return the findings that the plan alone shows.
+    """Return the findings that the plan alone shows, those of the plans below it among them.
 
     See :func:`workbench.offline.data_lint.lint_data` for those that need the data.
     """
+    return list(dict.fromkeys(finding for part in plan.nested() for finding in _findings(part)))
+
+
+def _findings(plan: FeaturePlan) -> list[Finding]:
     findings = [_static_anchor(plan)] if plan.time is None else []
-    findings += [_static_join(lookup) for lookup in plan.lookups if lookup.source.time is None]
+    for lookup in plan.lookups:
+        if lookup.source.time is None:
+            findings.append(_static_join(lookup))
+        elif not lookup.timed and lookup.source.time not in e.columns(lookup.source.where, e.ROW):
+            findings.append(_timeless_join(lookup))
     for window in plan.windows:
+        source = window.source
         if window.frame.start is None and window.maxsize is None:
             findings.append(_unbounded(plan, window))
-        if window.source.time is not None and window.order != window.source.time:
+        if window.order is None:
+            findings.append(_by_arrival(window))
+        elif source.time is not None and source.stored(window.order) != source.stored(source.time):
             findings.append(_other_order(window))
     findings += [_overflow(plan, a) for a in plan.aggregates if _may_overflow(plan, a)]
-    return list(dict.fromkeys(findings))
+    return findings
 
 
 def _static_anchor(plan: FeaturePlan) -> Finding:
@@ -54,6 +66,28 @@ def _static_join(lookup: Lookup) -> Finding:
         "warning",
         f"LAST JOIN {lookup.source.table}: the table has no time, so old anchor rows get today's newest row",
         "fine for facts that never change; else create the table with time=",
+    )
+
+
+def _timeless_join(lookup: Lookup) -> Finding:
+    source = lookup.source
+    return Finding(
+        "join-without-time",
+        "warning",
+        f"LAST JOIN {source.table} sees rows of any time, later ones than the anchor's too: they leak into training",
+        f"add AND {source.table}.{source.time} <= the anchor's time to its ON",
+    )
+
+
+def _by_arrival(window: Window) -> Finding:
+    whose = "that arrived before the anchor row" if window.source.own else "that are known, of any time"
+    return Finding(
+        "order-by-arrival",
+        "warning",
+        f"a window over {window.source.table} has no ORDER BY: it holds rows {whose}, in the order of arrival",
+        f"ORDER BY {window.source.time}"
+        if window.source.time
+        else "create the table with time=, and order by it",
     )
 
 

@@ -253,6 +253,11 @@ class FeaturePlan(msgspec.Struct, frozen=True, omit_defaults=True):
         assert column is not None, f"{name} is computed"
         return column
 
+    @property
+    def drops(self) -> bool:
+        """Whether rows may be left out: by its own WHERE or by that of a plan that its anchor rows come from."""
+        return self.where is not None or (self.rows is not None and self.rows.drops)
+
     def sources(self) -> list[Source]:
         """Every source of the plan's own windows, unions and lookups, without those inside derived ones."""
         windows = [source for w in self.windows for source in (w.source, *(u.source for u in w.union))]
@@ -262,6 +267,11 @@ class FeaturePlan(msgspec.Struct, frozen=True, omit_defaults=True):
         """The plans right below this one: of its anchor rows, then of its sources."""
         below = [self.rows, *(source.rows for source in self.sources())]
         return list(dict.fromkeys(plan for plan in below if plan is not None))
+
+    def nested(self) -> list[FeaturePlan]:
+        """This plan and all below it, each once, those before that others stand on."""
+        below = [plan for derived in self.derived() for plan in derived.nested()]
+        return list(dict.fromkeys([*below, self]))
 
     def tables(self) -> list[str]:
         """Names of the tables that the view reads, the anchor's first."""

@@ -79,7 +79,7 @@ class Stage(msgspec.Struct, frozen=True):
         """How many of the newest rows suffice for every window, or None where no number does."""
         if self.source.where is not None:
             return None
-        counts = [_rows(window) for window in self.windows]
+        counts = [rows_needed(window) for window in self.windows]
         return None if any(count is None for count in counts) else max(c for c in counts if c is not None)
 
 
@@ -90,7 +90,8 @@ class Member(msgspec.Struct, frozen=True):
     columns: tuple[tuple[str, e.Expr], ...]
 
 
-def _rows(window: Window) -> int | None:
+def rows_needed(window: Window) -> int | None:
+    """Return how many of the newest rows suffice for a window, or None where no number does."""
     if window.frame.unit == "rows" and window.frame.start is not None:
         return window.frame.start
     if window.maxsize is not None and window.frame.end == 0:
