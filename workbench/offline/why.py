@@ -145,7 +145,7 @@ class _Explanation:
         read: list[Expr | None] = [expr]
         for aggregate in plan.aggregates:
             if aggregate.name in aggregates:
-                read += [*aggregate.args, aggregate.where]
+                read += aggregate.inputs
                 yield self._of_aggregate(step, aggregate)
         for lookup in plan.lookups:
             if lookup.name in lookups:

@@ -43,9 +43,7 @@ def _sums(plan: FeaturePlan, expr: Expr | None, rows: FeaturePlan | None = None)
         if isinstance(node, AggregateRef):
             aggregate = next(a for a in plan.aggregates if a.name == node.name)
             seen = plan.window(aggregate.window).source.rows
-            if aggregate.cast or any(
-                _sums(plan, value, seen) for value in (*aggregate.args, aggregate.where)
-            ):
+            if aggregate.cast or any(_sums(plan, value, seen) for value in aggregate.inputs):
                 return True
         elif isinstance(node, Column) and node.source in (ANCHOR, ROW):
             below = plan.rows if node.source == ANCHOR else rows
