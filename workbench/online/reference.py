@@ -53,7 +53,7 @@ class ReferenceDriver:
     ) -> None:
         self.storage = storage
         self.plan = plan
-        self.connection = connect(threads=1)
+        self.connection = connect(threads=1, by_row=True)
         #: The drivers of all plans below the outermost one; where a plan is used twice there is one.
         self._drivers = {} if _drivers is None else _drivers
         self._below = None if plan.rows is None else self._driver(plan.rows)

@@ -206,7 +206,8 @@ class Functions:
             if self._known is None:
                 rows = self.connection.execute(
                     "SELECT lower(function_name), list(DISTINCT function_type), "
-                    "coalesce(bool_and(stability = 'VOLATILE'), false) FROM duckdb_functions() GROUP BY 1"
+                    "coalesce(bool_and(stability = 'VOLATILE'), false) FROM duckdb_functions() "
+                    "WHERE NOT starts_with(function_name, '__') GROUP BY 1"
                 ).fetchall()
                 self._known = {
                     name: FunctionInfo(name, frozenset(kinds), volatile) for name, kinds, volatile in rows

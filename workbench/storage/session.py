@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from workbench.kernels.farmhash import fingerprint_of, fingerprints_of
+
 DEFAULT_THREADS = 2
+#: FarmHash's Fingerprint64 of a BLOB, back to front where the second argument says so; what ``hash64()`` is made of.
+FINGERPRINT = "__fingerprint"
 
 
 def connect(
@@ -21,6 +26,7 @@ def connect(
     threads: int = DEFAULT_THREADS,
     memory_limit: str | None = None,
     temp_directory: Path | str | None = None,
+    by_row: bool = False,
 ) -> duckdb.DuckDBPyConnection:
     """Open a private in-memory DuckDB session with the settings that everything here relies on.
 
@@ -34,6 +40,9 @@ def connect(
         DuckDB notation, for example ``"1GB"``; None leaves DuckDB's default.
     temp_directory
         Where larger-than-memory sorts spill; None refuses to spill.
+    by_row
+        Whether our own functions (see :data:`FINGERPRINT`) are called once a row rather than once for some thousand:
+        a fifth of the time for a single request, seven times as long in bulk.
 
     >>> connect().execute("SELECT current_setting('TimeZone')").fetchone()
     ('UTC',)
@@ -57,7 +66,15 @@ def connect(
     settings.append(("lock_configuration", True))
     for name, value in settings:
         connection.execute(f"SET {name} = {_literal(value)}")
+    _add_functions(connection, by_row)
     return connection
+
+
+def _add_functions(connection: Any, by_row: bool) -> None:
+    if by_row:
+        connection.create_function(FINGERPRINT, fingerprint_of, ["BLOB", "BOOLEAN"], "BIGINT")
+    else:
+        connection.create_function(FINGERPRINT, fingerprints_of, ["BLOB", "BOOLEAN"], "BIGINT", type="arrow")
 
 
 def quoted(name: str) -> str:

@@ -1,0 +1,1 @@
+"""Pure functions of arrays and bytes. They know neither tables nor SQL."""
