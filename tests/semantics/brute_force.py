@@ -4,25 +4,27 @@ It is written from the documented semantics alone, in plain Python over lists of
 package. For one anchor it walks every row of every table.
 
 * Rows are ordered by (time, seq). A row x is visible to the anchor r when ``x.time <= r.time``; in the anchor's own
-  table when ``(x.time, x.seq) < (r.time, r.seq)``. A request or spine row stands at ``(time, +infinity)``.
-* A window is evaluated in this order: sources, visibility, numbering (newest first, request = 0, rows of another table
-  from 1), frame, EXCLUDE CURRENT_ROW, MAXSIZE. Aggregates are fed oldest first.
+  table, directly or through other queries, when ``(x.time, x.seq) < (r.time, r.seq)``. A request or spine row stands at
+  ``(time, +infinity)``. A table with a delay, a column that says when a row is known, or a ttl narrows that.
+* A window is evaluated in this order: sources, visibility, INSTANCE_NOT_IN_WINDOW and EXCLUDE CURRENT_TIME, numbering
+  (newest first, request = 0, rows of another table from 1; at equal times the anchor's table before others as listed),
+  frame, EXCLUDE CURRENT_ROW, MAXSIZE. Aggregates are fed oldest first.
 * A LAST JOIN takes the greatest (order, seq) among the visible rows that match the whole ON.
+* A query in the place of a table gives, for every stored row of its own table, its outputs for that row as of that
+  row's place; rows that its WHERE drops are not there.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
-from .query import Aggregate, Call, Column, Expression, Frame, Join, Literal, Now, Output, Query, Window
-from .scalars import AGGREGATES, LAZY, NULL_AWARE, STRICT, cast, typed
+from .evaluation import Environment, Numbered, Row, Run, WindowRows
+from .query import Expression, Frame, Join, Output, Query, Source, Window
 
-Row = dict[str, Any]
-Environment = dict[str, Row | None]  # alias -> its row; None is a join without a match
 AT_THE_END = math.inf  # the seq of a row that is not stored: after every stored row of its time
 
 
@@ -36,14 +38,33 @@ class Stored:
 
 @dataclass
 class Table:
-    """A named table; without ``time`` it is ordered by arrival alone."""
+    """A named table; without ``time`` it is ordered by arrival alone.
+
+    A row counts from ``delay`` after its time, or from the time in its column ``known``, and no longer than ``ttl``
+    after its time. ``id`` names the column by which a request finds its own stored row.
+    """
 
     columns: dict[str, str]
     time: str | None
     rows: list[Stored] = field(default_factory=list)
+    delay: timedelta = timedelta(0)
+    known: str | None = None
+    ttl: timedelta | None = None
+    id: str | None = None
 
-    def known(self, cut: float) -> list[Stored]:
+    def at(self, cut: float) -> list[Stored]:
+        """The rows that had arrived."""
         return [row for row in self.rows if row.seq <= cut]
+
+    def counts(self, row: Row, now: datetime | None) -> bool:
+        """Whether a row is known and not too old, whatever its place in the order."""
+        if self.time is None or now is None:
+            return True
+        if self.delay and row[self.time] + self.delay > now:
+            return False
+        if self.ttl is not None and row[self.time] <= now - self.ttl:
+            return False
+        return self.known is None or (row[self.known] is not None and row[self.known] <= now)
 
 
 @dataclass(frozen=True)
@@ -61,12 +82,14 @@ def stored_anchor(table: Table, row: Stored) -> Anchor:
 
 
 @dataclass(frozen=True)
-class Numbered:
-    """A row inside a window: position (0 = the request row), order value, and what its columns mean."""
+class Seen:
+    """A row of a source: the stored row behind it, and its columns."""
 
-    position: int
-    order: Any
-    environment: Environment
+    stored: Row
+    time: datetime | None
+    seq: float
+    values: Row
+    table: str
 
 
 class Evaluator:
@@ -77,115 +100,202 @@ class Evaluator:
         self.query = query
         self.cut = cut
         self.own = tables[query.table]
+        self._derived: dict[int, list[Seen]] = {}
+        self._environments: dict[float, Environment | None] = {}
+
+    @cached_property
+    def inner(self) -> Evaluator | None:
+        """The query in FROM."""
+        return Evaluator(self.tables, self.query.inner, self.cut) if self.query.inner else None
 
     def features(self, anchor: Anchor) -> dict[str, Any] | None:
-        """Return the outputs by name, or None when the anchor is filtered by WHERE."""
-        environment = self._joined(anchor, anchor.time)
-        if not self._passes(environment, anchor.time):
+        """Return the outputs by name, or None when the anchor is filtered by a WHERE."""
+        environment = self._environment(anchor)
+        if environment is None or not self._passes(environment, anchor.time):
             return None
-        run = _Run(environment, anchor.time, lambda name: self._window(name, anchor, environment))
+        run = Run(environment, anchor.time, lambda name: self._window(name, anchor, environment))
         return {output.name: run.value(output.expression, environment) for output in self.query.outputs}
+
+    def _environment(self, anchor: Anchor) -> Environment | None:
+        """The anchor with its LAST JOINs, every one of them as of the anchor's own position."""
+        query = self.query
+        row: Row | None = self.inner.features(anchor) if self.inner else anchor.values
+        if row is None:
+            return None
+        environment = Environment({query.alias: _extended(query.alias, row, query.derived, anchor.time)})
+        for join in query.joins:
+            environment.later(join.alias, lambda join=join: self._match(join, anchor, environment))
+        return environment
+
+    def _stored_environment(self, row: Stored) -> Environment | None:
+        if row.seq not in self._environments:
+            self._environments[row.seq] = self._environment(stored_anchor(self.own, row))
+        return self._environments[row.seq]
+
+    def _passes(self, environment: Environment, now: datetime | None) -> bool:
+        run = Run(environment, now)
+        return all(run.holds(condition, environment) for condition in self.query.where)
+
+    # ---- sources
+
+    def _rows(self, table: str, inner: Query | None, more: tuple[Query, ...] = ()) -> list[Seen]:
+        """All rows of a source, visible or not."""
+        if inner is None:
+            stored = self.tables[table]
+            return [
+                Seen(row.values, row.values[stored.time] if stored.time else None, row.seq, row.values, table)
+                for row in stored.at(self.cut)
+            ]
+        if id(inner) not in self._derived:
+            rows = []
+            for part in (inner, *more):
+                evaluator, base = Evaluator(self.tables, part, self.cut), self.tables[part.table]
+                for row in base.at(self.cut):
+                    anchor = stored_anchor(base, row)
+                    values = evaluator.features(anchor)
+                    if values is not None:
+                        rows.append(Seen(row.values, anchor.time, row.seq, values, part.table))
+            self._derived[id(inner)] = rows
+        return self._derived[id(inner)]
+
+    def _visible(self, row: Seen, anchor: Anchor) -> bool:
+        if not self.tables[row.table].counts(row.stored, anchor.time):
+            return False
+        if row.table == self.query.table:
+            if row.time is None or anchor.time is None:
+                return row.seq < anchor.seq
+            return (row.time, row.seq) < (anchor.time, anchor.seq)
+        return row.time is None or anchor.time is None or row.time <= anchor.time
 
     # ---- joins
 
-    def _joined(self, anchor: Anchor, now: datetime | None) -> Environment:
-        """The anchor with its LAST JOINs, every one of them as of the anchor's own position."""
-        query = self.query
-        environment: Environment = {query.alias: _extended(query.alias, anchor.values, query.derived, now)}
-        for join in query.joins:
-            environment[join.alias] = self._last_match(join, anchor, environment, now)
-        return environment
-
-    def _last_match(
-        self, join: Join, anchor: Anchor, environment: Environment, now: datetime | None
-    ) -> Row | None:
-        run = _Run(environment, now)
+    def _match(self, join: Join, anchor: Anchor, environment: Environment) -> Row | None:
+        now = anchor.time
+        run = Run(environment, now, lambda name: self._window(name, anchor, environment))
         wanted = [run.value(left, environment) for _, left in join.keys]
         if any(value is None for value in wanted):
             return None
-        table = self.tables[join.table]
         matches = []
-        for row in table.known(self.cut):
-            if not self._visible(join.table, row, anchor):
+        for row in self._rows(join.table, join.inner):
+            if not self._visible(row, anchor):
                 continue
-            values = _extended(join.alias, row.values, join.derived, now)
-            inside = {**environment, join.alias: values}
+            inside = environment.with_row(join.alias, _extended(join.alias, row.values, join.derived, now))
+            values = inside[join.alias]
             same_keys = [values[right.name] for right, _ in join.keys] == wanted
             if same_keys and all(run.holds(condition, inside) for condition in _on(join)):
-                matches.append((row.seq, values))
-        order = join.order.name if join.order else table.time
-        newest = max(
-            matches, key=lambda match: (_nulls_first(match[1][order] if order else 0), match[0]), default=None
-        )
-        return newest[1] if newest else None
+                order = values[join.order.name] if join.order else row.time
+                matches.append((_nulls_first(order), row.seq, inside))
+        matches.sort(key=lambda match: match[:2])
+        if not matches:
+            return None
+        newest = matches[-1][2][join.alias]
+        return self._grouped(join, [match[2] for match in matches], newest) if join.group else newest
 
-    def _visible(self, table: str, row: Stored, anchor: Anchor) -> bool:
-        time_column = self.tables[table].time
-        if table == self.query.table:
-            if time_column is None:
-                return row.seq < anchor.seq
-            return (row.values[time_column], row.seq) < (anchor.time, anchor.seq)
-        if time_column is None:
-            return True
-        assert anchor.time is not None
-        return bool(row.values[time_column] <= anchor.time)
-
-    def _passes(self, environment: Environment, now: datetime | None) -> bool:
-        run = _Run(environment, now)
-        return all(run.holds(condition, environment) for condition in self.query.where)
+    def _grouped(self, join: Join, rows: list[Environment], newest: Row) -> Row:
+        """The aggregates of a grouped subquery over the matching rows, oldest first."""
+        chosen = [Numbered(0, None, inside) for inside in rows]
+        run = Run(rows[-1], None, lambda _: WindowRows(chosen, {}))
+        keys = {right.name: newest[right.name] for right, _ in join.keys}
+        return keys | {column.name: run.value(column.expression, rows[-1]) for column in join.group}
 
     # ---- windows
 
-    def _window(self, name: str, anchor: Anchor, environment: Environment) -> _Rows:
+    def _window(self, name: str, anchor: Anchor, environment: Environment) -> WindowRows:
         window = self.query.window(name)
-        rows = self._from_table if window.source else self._history
-        numbered = rows(window, anchor, environment)
         now_order = self._order_of(window, anchor, environment)
+        request = [] if window.source else [Numbered(0, now_order, environment)]
+        rows = self._candidates(window, anchor, environment, now_order)
+        if window.exclude_current_time:
+            rows = [row for row in rows if row.order != now_order]
+        numbered = request + [replace(row, position=n) for n, row in enumerate(rows, start=1)]
         chosen = [row for row in numbered if _in_frame(window.frame, row, now_order)]
         if window.exclude_current_row:
             chosen = [row for row in chosen if row.position != 0]
         if window.maxsize is not None:
             chosen = chosen[: window.maxsize]
-        return _Rows(list(reversed(chosen)), {row.position: row for row in numbered})
+        return WindowRows(list(reversed(chosen)), {row.position: row for row in numbered})
 
-    def _history(self, window: Window, anchor: Anchor, environment: Environment) -> list[Numbered]:
-        """The request row, then the visible rows of the anchor's table with the same keys (NULL is a key) that pass
-        WHERE, newest first. Joined columns of a history row are those it had at its own position."""
-        now, now_order = anchor.time, self._order_of(window, anchor, environment)
-        keys = _keys(window, environment, now)
-        rows = []
-        for row in self.own.known(self.cut):
-            order = row.values[window.order.name]
-            if order is None or now_order is None or not (order, row.seq) < (now_order, anchor.seq):
-                continue
-            inside = self._joined(stored_anchor(self.own, row), now)
-            if self._passes(inside, now) and _keys(window, inside, now) == keys:
-                rows.append((order, row.seq, inside))
-        rows.sort(key=lambda entry: entry[:2], reverse=True)
-        numbered = [Numbered(i, order, inside) for i, (order, _, inside) in enumerate(rows, start=1)]
-        return [Numbered(0, now_order, environment), *numbered]
-
-    def _from_table(self, window: Window, anchor: Anchor, environment: Environment) -> list[Numbered]:
-        """Visible rows of another table (or of the anchor's own, as another source) under the anchor's key."""
-        source = window.source
-        assert source
-        now, now_order = anchor.time, self._order_of(window, anchor, environment)
-        keys = _keys(window, environment, now)
-        if any(key is None for key in keys) or now_order is None:
+    def _candidates(
+        self, window: Window, anchor: Anchor, environment: Environment, now_order: Any
+    ) -> list[Numbered]:
+        """The visible rows of all sources of a window, newest first, not yet numbered."""
+        if now_order is None:
             return []
-        own = source.table == self.query.table
-        rows = []
-        for row in self.tables[source.table].known(self.cut):
+        run = Run(environment, anchor.time)
+        keys = [run.value(key.anchor, environment) for key in window.partition]
+        if window.source:
+            found = self._from_source(window, window.source, anchor, environment, keys, now_order)
+        else:
+            found = [] if window.instance_not_in_window else self._history(window, anchor, keys, now_order)
+            for rank, source in enumerate(window.union, start=1):
+                found += self._united(window, source, -rank, anchor, keys, now_order)
+        found.sort(key=lambda entry: entry[:3], reverse=True)
+        return [Numbered(0, order, inside) for order, _, _, inside in found]
+
+    def _history(self, window: Window, anchor: Anchor, keys: list[Any], now_order: Any) -> list[Entry]:
+        """The visible rows of the anchor's table with the same keys (NULL is a key) that pass WHERE. Joined columns of
+        a history row are those it had at its own position."""
+        rows: list[Entry] = []
+        for row in self.own.at(self.cut):
+            inside = self._stored_environment(row)
+            if inside is None:
+                continue
+            order = inside[self.query.alias][window.order.name]
+            if order is None or not (order, row.seq) < (now_order, anchor.seq):
+                continue
+            mine = [Run(inside, anchor.time).value(key.anchor, inside) for key in window.partition]
+            counts = self.own.counts(row.values, anchor.time)
+            if counts and mine == keys and self._passes(inside, anchor.time):
+                rows.append((order, 0, row.seq, inside))
+        return rows
+
+    def _united(
+        self, window: Window, source: Source, rank: int, anchor: Anchor, keys: list[Any], now_order: Any
+    ) -> list[Entry]:
+        """Rows of a UNION table: columns match the anchor's by name, and are NULL where it has none."""
+        names = [column.name for column in window_keys(window)]
+        rows: list[Entry] = []
+        for row in self._rows(source.table, source.inner):
+            order = row.values[window.order.name]
+            if order is None or [row.values[name] for name in names] != keys:
+                continue
+            if self._in_order(row, order, anchor, now_order):
+                inside = Environment({self.query.alias: _Lacking(row.values)})
+                rows.append((order, rank, row.seq, inside))
+        return rows
+
+    def _from_source(
+        self,
+        window: Window,
+        source: Source,
+        anchor: Anchor,
+        environment: Environment,
+        keys: list[Any],
+        now_order: Any,
+    ) -> list[Entry]:
+        """Visible rows of another table (or of the anchor's own, as another source) under the anchor's key."""
+        if any(key is None for key in keys):
+            return []
+        now = anchor.time
+        rows: list[Entry] = []
+        for row in self._rows(source.table, source.inner, source.more):
             values = _extended(source.alias, row.values, source.derived, now)
             order = values[window.order.name]
-            inside = {**environment, source.alias: values}
             if order is None or [values[key.column] for key in window.partition] != keys:
                 continue
-            seen = (order, row.seq) < (now_order, anchor.seq) if own else order <= now_order
-            if seen and (source.where is None or _Run(environment, now).holds(source.where, inside)):
-                rows.append((order, row.seq, inside))
-        rows.sort(key=lambda entry: entry[:2], reverse=True)
-        return [Numbered(i, order, inside) for i, (order, _, inside) in enumerate(rows, start=1)]
+            inside = environment.with_row(source.alias, values)
+            passes = source.where is None or Run(environment, now).holds(source.where, inside)
+            if passes and self._in_order(row, order, anchor, now_order):
+                rows.append((order, 0, row.seq, inside))
+        return rows
+
+    def _in_order(self, row: Seen, order: Any, anchor: Anchor, now_order: Any) -> bool:
+        """Whether a row is visible in the order of a window, whose column is time for it."""
+        if not self.tables[row.table].counts(row.stored, anchor.time):
+            return False
+        if row.table == self.query.table:
+            return bool((order, row.seq) < (now_order, anchor.seq))
+        return bool(order <= now_order)
 
     def _order_of(self, window: Window, anchor: Anchor, environment: Environment) -> Any:
         """The anchor's own order value: its time, or the integer or date column that is time for this window."""
@@ -196,25 +306,27 @@ class Evaluator:
         return row[window.order.name]
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """What a window holds for one anchor: the rows that aggregates are fed (oldest first), and all by position."""
-
-    chosen: list[Numbered]
-    by_position: dict[int, Numbered]
+Entry = tuple[Any, int, float, Environment]  # order, rank of the source (the anchor's is 0), seq, columns
 
 
-def _keys(window: Window, environment: Environment, now: datetime | None) -> list[Any]:
-    run = _Run(environment, now)
-    return [run.value(key.anchor, environment) for key in window.partition]
+class _Lacking(dict[str, Any]):
+    """A row in which columns that it lacks are NULL."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
+def window_keys(window: Window) -> list[Any]:
+    """The anchor's columns that a history window is partitioned by."""
+    return [key.anchor for key in window.partition]
 
 
 def _extended(alias: str, values: Row, derived: tuple[Output, ...], now: datetime | None) -> Row:
     """A row with the columns that a subquery computes from it."""
     if not derived:
         return values
-    environment: Environment = {alias: values}
-    run = _Run(environment, now)
+    environment = Environment({alias: values})
+    run = Run(environment, now)
     return values | {column.name: run.value(column.expression, environment) for column in derived}
 
 
@@ -245,75 +357,3 @@ def _on(join: Join) -> tuple[Expression, ...]:
 
 def _nulls_first(value: Any) -> tuple[bool, Any]:
     return (value is not None, 0 if value is None else value)
-
-
-# ---- values
-
-
-class _Run:
-    """Evaluates expressions for one anchor; NULL is None and logic is three-valued."""
-
-    def __init__(
-        self,
-        environment: Environment,
-        now: datetime | None,
-        window: Callable[[str], _Rows] | None = None,
-    ) -> None:
-        self.environment = environment
-        self.now = now
-        self.window = window
-        self._rows: dict[str, _Rows] = {}
-
-    def holds(self, condition: Expression, environment: Environment) -> bool:
-        return self.value(condition, environment) is True
-
-    def value(self, node: Expression, environment: Environment) -> Any:
-        match node:
-            case Column(source, name):
-                row = environment[source]
-                return None if row is None else row[name]
-            case Literal(value):
-                return value
-            case Now():
-                return self.now
-            case Call():
-                return typed(self._call(node, environment), node.type)
-            case Aggregate():
-                return typed(self._aggregate(node), node.type)
-        raise AssertionError(node)
-
-    def _aggregate(self, node: Aggregate) -> Any:
-        if node.window not in self._rows:
-            assert self.window
-            self._rows[node.window] = self.window(node.window)
-        rows = self._rows[node.window]
-        if node.name == "lag":
-            return self._lag(node, rows)
-        inputs = [
-            tuple(self.value(arg, row.environment) for arg in node.args)
-            for row in rows.chosen
-            if node.where is None or self.holds(node.where, row.environment)
-        ]
-        if node.distinct:
-            inputs = list(dict.fromkeys(inputs))
-        return AGGREGATES[node.name](inputs)
-
-    def _lag(self, node: Aggregate, rows: _Rows) -> Any:
-        """The value at that position: frame, MAXSIZE and EXCLUDE CURRENT_ROW do not apply."""
-        position = node.args[1].value if len(node.args) > 1 else 1  # type: ignore[union-attr]
-        if position in rows.by_position:
-            return self.value(node.args[0], rows.by_position[position].environment)
-        return self.value(node.args[2], self.environment) if len(node.args) > 2 else None
-
-    def _call(self, node: Call, environment: Environment) -> Any:
-        lazy = LAZY.get(node.name)
-        if lazy:
-            return lazy([lambda arg=arg: self.value(arg, environment) for arg in node.args])
-        values = [self.value(arg, environment) for arg in node.args]
-        if node.name in NULL_AWARE:
-            return NULL_AWARE[node.name](*values)
-        if any(value is None for value in values):
-            return None
-        if node.name in ("cast", "try_cast"):
-            return cast(values[0], node.type)
-        return STRICT[node.name](*values)

@@ -13,9 +13,11 @@ import pyarrow as pa
 
 from workbench.values import types as column_types
 
-from .brute_force import Anchor, Evaluator, Row, Table, stored_anchor
+from .brute_force import Anchor, Evaluator, Table, stored_anchor
 from .data import Data
-from .query import Query, render
+from .evaluation import Row
+from .query import Query
+from .text import render
 
 MISSING = object()
 

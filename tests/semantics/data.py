@@ -13,7 +13,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from .brute_force import Row, Stored, Table
+from .brute_force import Stored, Table
+from .evaluation import Row
 
 STARTS = [datetime(2024, 2, 28), datetime(1969, 12, 31, 18)]  # a leap day is crossed, and the epoch
 STEPS = [

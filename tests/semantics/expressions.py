@@ -20,6 +20,7 @@ class Expressions:
 
     def __init__(self, rng: random.Random, start: datetime, step: timedelta) -> None:
         self.rng, self.start, self.step = rng, start, step
+        self.now = True  # whether now() may be drawn
 
     def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
@@ -73,7 +74,7 @@ class Expressions:
             lambda: Call("length", (sub("VARCHAR"),), "BIGINT"),
             lambda: Call("cast", (sub("BOOLEAN"),), "BIGINT"),
             lambda: Call("date_diff", (self.boundary(), sub("TIMESTAMP"), sub("TIMESTAMP")), "BIGINT"),
-            lambda: Call("date_diff", (self.boundary(), sub("TIMESTAMP"), Now()), "BIGINT"),
+            lambda: Call("date_diff", (self.boundary(), sub("TIMESTAMP"), self._now()), "BIGINT"),
             lambda: Call(self.rng.choice(["hour", "dayofweek"]), (sub("TIMESTAMP"),), "BIGINT"),
             lambda: Call("extract", (Literal("day", "VARCHAR"), sub("TIMESTAMP")), "BIGINT"),
             lambda: Call("-", (sub("DATE"), sub("DATE")), "BIGINT"),
@@ -163,12 +164,15 @@ class Expressions:
                 )
             )
         if type_ == "TIMESTAMP":
-            forms.append(lambda: Call("<", (column, Now()), "BOOLEAN"))
+            forms.append(lambda: Call("<", (column, self._now()), "BOOLEAN"))
         return self.rng.choice(forms)()
 
     def _leaf(self, type_: str, scope: Scope) -> Expression:
         fitting = [c for c in scope if c.type == type_ or (type_ == "BIGINT" and c.type == "INTEGER")]
         return self.constant(type_) if not fitting or self.chance(0.1) else self.rng.choice(fitting)
+
+    def _now(self) -> Expression:
+        return Now() if self.now else self.constant("TIMESTAMP")
 
     def small(self) -> Literal:
         return Literal(self.rng.choice([-3, -2, 2, 3, 0, 7]), "BIGINT")

@@ -5,18 +5,18 @@ aliases where names would be ambiguous; well-typed, so that no error is expected
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import timedelta
+from itertools import count
 
 from .data import Data
-from .expressions import COMPARABLE, Expressions, Scope
+from .draw_aggregates import POSITIONAL, Aggregates
+from .expressions import Scope
 from .query import (
     Aggregate,
-    Bound,
     Call,
     Column,
     Expression,
-    Frame,
     Join,
     Literal,
     Output,
@@ -26,55 +26,110 @@ from .query import (
     Window,
 )
 
-
-def draw_query(data: Data, seed: int, *, monotone: bool = False) -> Query:
-    """A random query; ``monotone`` keeps to windows over the tables' times (for replays in arrival order)."""
-    return _Query(data, random.Random(f"query {seed}"), monotone).draw()
-
-
+#: Clauses that may be drawn; some need others.
+CLAUSES = frozenset(
+    [
+        "union",
+        "exclude current_time",
+        "instance_not_in_window",
+        "joins in history",
+        "where on joins",
+        "query in FROM",
+        "query in LAST JOIN",
+        "query in WINDOW",
+        "query in UNION",
+        "WITH in a query",
+        "views",
+        "grouped join",
+        "union all",
+        "join on aggregate",
+        "nested aggregates",
+        "aggregate order",
+        "ignore nulls",
+        "nth_value",
+        "parameters",
+    ]
+)
 OUTPUT_TYPES = (
     ["BIGINT"] * 5 + ["DOUBLE"] * 4 + ["VARCHAR"] * 3 + ["BOOLEAN", "TIMESTAMP", "DATE", "DECIMAL", "LIST"]
 )
-INTERVALS = [
-    ("s", "SECOND", 10**6),
-    ("m", "MINUTE", 60 * 10**6),
-    ("h", "HOUR", 3600 * 10**6),
-    ("d", "DAY", 86400 * 10**6),
-]
+#: Columns of events by the anchor's names, for UNION.
+EVENT_NAMES = {"x": "v", "f": "w", "s": "c", "b": "h", "u": "eu"}
 
 
-class _Query(Expressions):
-    """The state of one draw."""
+def draw_query(
+    data: Data,
+    seed: int | random.Random,
+    *,
+    monotone: bool = False,
+    clauses: Collection[str] = CLAUSES,
+    label: str = "",
+) -> Query:
+    """A random query; ``monotone`` keeps to windows over the tables' times (for replays in arrival order).
 
-    def __init__(self, data: Data, rng: random.Random, monotone: bool) -> None:
+    ``seed`` may be a source of random numbers instead. ``label`` is part of the names of views.
+    """
+    rng = seed if isinstance(seed, random.Random) else random.Random(f"query {seed}")
+    return _Query(data, rng, monotone, clauses, label or str(seed), count(), data.anchor, 0).draw()
+
+
+class _Query(Aggregates):
+    """The state of one draw: a SELECT from ``table``, ``depth`` subqueries down."""
+
+    def __init__(
+        self,
+        data: Data,
+        rng: random.Random,
+        monotone: bool,
+        clauses: Collection[str],
+        label: str,
+        numbers: count[int],
+        table: str,
+        depth: int,
+    ) -> None:
         super().__init__(rng, data.start, data.step)
-        self.data, self.monotone = data, monotone
-        self.own = data.tables[data.anchor]
-        self.others = [name for name in data.tables if name != data.anchor]
+        self.data, self.monotone, self.clauses, self.label = data, monotone, clauses, label
+        self.numbers, self.table, self.depth = numbers, table, depth
+        self.own = data.tables[table]
+        self.time = str(self.own.time)
+        self.others = [name for name in data.tables if name != table]
         self.timed = [name for name in self.others if data.tables[name].time]
-        values = [
-            value for table in data.tables.values() for row in table.rows for value in row.values.values()
-        ]
+        values = [v for t in data.tables.values() for row in t.rows for v in row.values.values()]
         huge = any(isinstance(value, int) and abs(value) > 10**6 for value in values)
         self.no_arithmetic = {"k", "g", "m"} if huge else set()  # it would overflow
         self.windows: list[Window] = []
         self.joins: list[Join] = []
+        self.inner: Query | None = None
+        self.derived: tuple[Output, ...] = ()
+        self.exact, self.now = depth > 0, not depth  # what now() means in a subquery is not said
+
+    def may(self, clause: str, probability: float) -> bool:
+        """Whether to draw a clause here."""
+        return clause in self.clauses and self.chance(probability)
 
     def draw(self) -> Query:
-        joined = [self._join_table() for _ in range(self.rng.choice([0, 0, 1, 1, 2, 3]))]
-        sources = [self._window_source() for _ in range(self.rng.choice([0, 1, 1, 2, 2, 3]))]
-        self.where_in = self.rng.choice(["query", "query", "query", "subquery", "cte"])
+        rng = self.rng
+        joined = [
+            self._join_table() for _ in range(rng.choice([0, 0, 1, 1, 2, 3] if not self.depth else [0, 0, 1]))
+        ]
+        sources = [
+            self._window_source()
+            for _ in range(rng.choice([0, 1, 1, 2, 2, 3] if not self.depth else [0, 1, 1]))
+        ]
+        self.where_in = (
+            rng.choice(["query", "query", "query", "subquery", "cte"]) if not self.depth else "query"
+        )
         self._name_tables(joined, sources)
+        if self.where_in == "query" and self.depth < 2 and self.may("query in FROM", 0.2):
+            self.inner = self._subquery(self.table)
         self.derived = () if self.where_in == "query" else self._derived(self._anchor_scope(), "y")
+        self.windows = [self._window(f"w{number}", source) for number, source in enumerate(sources)]
         for number, table in enumerate(joined):
             self._draw_join(number, table)
-        self.windows = [self._window(f"w{number}", source) for number, source in enumerate(sources)]
         where = (self._where(inside=self.where_in != "query"),) if self.chance(0.25) else ()
-        outputs = [Output("id", self._anchor_column("id"))]
-        for number in range(self.rng.randint(1, 6)):
-            outputs.append(Output(f"f{number}", self._output()))
+        outputs = self._outputs()
         return Query(
-            self.data.anchor,
+            self.table,
             self.alias,
             tuple(outputs),
             tuple(self.joins),
@@ -82,19 +137,58 @@ class _Query(Expressions):
             tuple(self.windows),
             self.where_in,
             self.derived,
+            self.inner,
         )
+
+    def _outputs(self) -> list[Output]:
+        if not self.depth:
+            outputs = [Output("id", self._anchor_column("id"))]
+            return outputs + [Output(f"f{n}", self._output()) for n in range(self.rng.randint(1, 6))]
+        outputs = [
+            Output(name, Column(self.alias, name, kind.split("(")[0]))
+            for name, kind in self.own.columns.items()
+        ]
+        for _ in range(self.rng.randint(1, 3)):
+            type_ = self.rng.choice(["BIGINT", "BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN"])
+            outputs.append(Output(f"n{next(self.numbers)}", self._output(type_)))
+        return outputs
+
+    # ---- queries inside
+
+    def _subquery(self, table: str) -> Query:
+        """A query that passes the columns of its table through and adds some."""
+        part = _Query(
+            self.data, self.rng, self.monotone, self.clauses, self.label, self.numbers, table, self.depth + 1
+        ).draw()
+        written = ["subquery"]
+        written += ["cte"] if not self.depth or "WITH in a query" in self.clauses else []
+        written += ["view"] if "views" in self.clauses else []
+        return replace(part, name=f"q{self.label}_{next(self.numbers)}", written=self.rng.choice(written))
+
+    def _added(self, alias: str, inner: Query | None) -> Scope:
+        """The columns that a query adds to those of its table."""
+        if inner is None:
+            return []
+        own = self.data.tables[inner.table].columns
+        return [
+            Column(alias, output.name, output.expression.type)
+            for output in inner.outputs
+            if output.name not in own
+        ]
 
     def _where(self, inside: bool) -> Expression:
         """Now and then loosened by OR, so that some history is left; ``inside`` a subquery names are plain."""
         over_history = any(window.source is None for window in self.windows)
-        if inside:
-            scope = self._plain(self._anchor_scope())
-        else:
-            scope = self._row_scope(joins=not over_history and self.chance(0.5))
+        joins = bool(self.joins) and not inside and self.chance(0.5)
+        if over_history:
+            joins = joins and "where on joins" in self.clauses
+        scope = self._plain(self._anchor_scope()) if inside else self._row_scope(joins=joins)
+        now, self.now = self.now, self.now and not joins
         condition = self.condition(scope, 2)
-        if self.chance(0.4):
-            return condition
-        return Call("or", (condition, self.condition(scope, 0)), "BOOLEAN")
+        if self.chance(0.6):
+            condition = Call("or", (condition, self.condition(scope, 0)), "BOOLEAN")
+        self.now = now
+        return condition
 
     def _derived(self, scope: Scope, prefix: str) -> tuple[Output, ...]:
         """Columns that a subquery adds, made of plain columns of its table."""
@@ -111,22 +205,22 @@ class _Query(Expressions):
     # ---- names
 
     def _join_table(self) -> str:
-        return self.rng.choice([*self.others * 3, self.data.anchor])
+        return self.rng.choice([*self.others * 3, self.table])
 
     def _window_source(self) -> str | None:
         if self.chance(0.5):
             return None
-        return self.rng.choice([*self.timed * 3, self.data.anchor])
+        return self.rng.choice([*self.timed * 3, self.table])
 
     def _name_tables(self, joined: list[str], sources: list[str | None]) -> None:
         """Aliases where a name would mean two things, and now and then where it would not."""
-        used = [self.data.anchor, *joined, *{source for source in sources if source}]
+        used = [self.table, *joined, *{source for source in sources if source}]
         repeated = {name for name in used if used.count(name) > 1}
-        self.alias = "r" if self.data.anchor in repeated or self.chance(0.4) else self.data.anchor
+        self.alias = "r" if self.table in repeated or self.chance(0.4) else self.table
         self.join_aliases = [
             f"j{n}" if name in repeated or self.chance(0.4) else name for n, name in enumerate(joined)
         ]
-        names = [column for name in [self.data.anchor, *joined] for column in self.data.tables[name].columns]
+        names = [column for name in [self.table, *joined] for column in self.data.tables[name].columns]
         self.ambiguous = {name for name in names if names.count(name) > 1}
 
     def _column(self, alias: str, table: str, name: str) -> Column:
@@ -134,7 +228,7 @@ class _Query(Expressions):
         return Column(alias, name, self.data.tables[table].columns[name].split("(")[0], qualified)
 
     def _anchor_column(self, name: str) -> Column:
-        return self._column(self.alias, self.data.anchor, name)
+        return self._column(self.alias, self.table, name)
 
     def _anchor_scope(self) -> Scope:
         return self._safe([self._anchor_column(name) for name in self.own.columns if name != "id"])
@@ -146,10 +240,17 @@ class _Query(Expressions):
         """Columns of the anchor and, if wanted, of its joins."""
         scope = self._anchor_scope()
         scope += [Column(self.alias, c.name, c.expression.type, self.chance(0.4)) for c in self.derived]
+        scope += self._added(self.alias, self.inner)
         for join in self.joins if joins else []:
             scope += [Column(join.alias, c.name, c.expression.type, self.chance(0.4)) for c in join.derived]
-            scope += self._safe(self._table_scope(join.alias, join.table))
+            scope += self._right_scope(join)
         return scope
+
+    def _right_scope(self, join: Join) -> Scope:
+        """Columns that a join gives."""
+        if join.group:
+            return [Column(join.alias, column.name, column.expression.type) for column in join.group]
+        return self._safe(self._table_scope(join.alias, join.table)) + self._added(join.alias, join.inner)
 
     def _table_scope(self, alias: str, table: str) -> Scope:
         return [self._column(alias, table, name) for name in self.data.tables[table].columns]
@@ -159,7 +260,7 @@ class _Query(Expressions):
         types = dict(self.data.tables[source.table].columns)
         types |= {column.name: column.expression.type for column in source.derived}
         scope = [Column(source.alias, n, type_.split("(")[0], self.chance(0.2)) for n, type_ in types.items()]
-        return self._safe(scope)
+        return self._safe(scope) + self._added(source.alias, source.inner)
 
     def _plain(self, scope: Scope) -> Scope:
         return [replace(column, qualified=False) for column in scope]
@@ -173,26 +274,20 @@ class _Query(Expressions):
         alias = self.join_aliases[number]
         right = self._qualified(self._table_scope(alias, table))
         left_scope = self._qualified(self._row_scope())
-        chained = [
-            column
-            for join in self.joins
-            for column in self._qualified(self._table_scope(join.alias, join.table))
-            if column.name in ("m", "g")
-        ]
         by_name = {column.name: column for column in right}
-        keys = []
-        if chained and self.chance(0.5):
-            keys.append((by_name["g"], self.rng.choice(chained)))
-        for name in (
-            self.rng.choice([["k"], ["g"], ["k", "g"], ["k"]]) if not keys or self.chance(0.2) else []
-        ):
-            keys.append((by_name[name], replace(self._anchor_column(name), qualified=True)))
-        if len(keys) > 1 and keys[0][0] == keys[1][0]:
-            keys = keys[:1]
+        keys = self._join_keys(by_name)
         right = self._safe(right)
         where = self.condition(self._plain(right), 1) if self.chance(0.15) else None
-        derived = self._derived(right, f"z{number}_") if self.chance(0.2) else ()
-        right += [Column(alias, column.name, column.expression.type) for column in derived]
+        if self.data.tables[table].time and self.may("grouped join", 0.15):
+            self.joins.append(Join(alias, table, keys, where=where, group=self._groups(number, alias, right)))
+            return
+        inner, derived = None, ()
+        if self.data.tables[table].time and self.depth < 2 and self.may("query in LAST JOIN", 0.2):
+            inner, where = self._subquery(table), None
+            right += self._added(alias, inner)
+        elif self.chance(0.2):
+            derived = self._derived(right, f"z{number}_")
+            right += [Column(alias, column.name, column.expression.type) for column in derived]
         conditions = []
         if self.chance(0.4):
             anchor = self._qualified([c for c in left_scope if c.source == self.alias])
@@ -200,51 +295,148 @@ class _Query(Expressions):
             conditions.append(self.condition(scope, 1))
         time = self.data.tables[table].time
         if time and self.chance(0.15):
-            now = replace(self._anchor_column("ts"), qualified=True)
-            earliest = Call(
-                "minus interval", (now, Literal(self.rng.randint(0, 5), "BIGINT"), self.unit()), "TIMESTAMP"
-            )
+            now = replace(self._anchor_column(self.time), qualified=True)
+            amount = Literal(self.rng.randint(0, 5), "BIGINT")
+            earliest = Call("minus interval", (now, amount, self.unit()), "TIMESTAMP")
             conditions.append(Call(">=", (by_name[time], earliest), "BOOLEAN"))
         orders = [c for c in right if c.name in ("q", "rank", "v", "o", "d", "ts", "at")]
         order = self.rng.choice(orders) if self.chance(0.3) else None
-        cte = f"part{number}" if self.chance(0.5 if derived or where is not None else 0.1) else ""
-        self.joins.append(Join(alias, table, tuple(keys), tuple(conditions), order, where, cte, derived))
+        cte = f"part{next(self.numbers)}" if self.chance(0.5 if derived or where is not None else 0.1) else ""
+        if inner or (self.depth and "WITH in a query" not in self.clauses):
+            cte = ""
+        self.joins.append(Join(alias, table, keys, tuple(conditions), order, where, cte, derived, inner))
+
+    def _join_keys(self, right: dict[str, Column]) -> tuple[tuple[Column, Expression], ...]:
+        chained = [
+            column
+            for join in self.joins
+            if not join.group
+            for column in self._qualified(self._table_scope(join.alias, join.table))
+            if column.name in ("m", "g")
+        ]
+        keys: list[tuple[Column, Expression]] = []
+        if chained and self.chance(0.5):
+            keys.append((right["g"], self.rng.choice(chained)))
+        elif self.may("join on aggregate", 0.1) and (windows := [w for w in self.windows if not w.source]):
+            kept = Aggregate(
+                "last_value", (self._anchor_column("g"),), right["g"].type, self.rng.choice(windows).name
+            )
+            keys.append((right["g"], kept))
+        if not keys or self.chance(0.2):
+            for name in self.rng.choice([["k"], ["g"], ["k", "g"], ["k"]]):
+                keys.append((right[name], replace(self._anchor_column(name), qualified=True)))
+        return tuple({column.name: (column, left) for column, left in reversed(keys)}.values())
+
+    def _groups(self, number: int, alias: str, right: Scope) -> tuple[Output, ...]:
+        """The columns of a grouped subquery."""
+        plain = self._plain(right)
+        found = []
+        for n in range(self.rng.randint(1, 3)):
+            drawn = self._call(self.rng.choice(["BIGINT", "BIGINT", "DOUBLE", "VARCHAR"]), "", plain)
+            if drawn and drawn.name not in ("lag", "first_value", "last_value", "nth_value"):
+                found.append(Output(f"t{number}_{n}", drawn))
+        return tuple(found) or (Output(f"t{number}_0", Aggregate("count", (), "BIGINT", "")),)
 
     # ---- windows
 
     def _window(self, name: str, table: str | None) -> Window:
-        partition = self.rng.choice([["k"]] * 6 + [["g"], ["k", "g"], ["g", "k"]] * 2 + [[]])
-        order_names = ["ts"] if self.monotone or self.chance(0.75) else ["o", "d"]
-        order = self.rng.choice(order_names)
+        rng = self.rng
+        partition = rng.choice([["k"]] * 6 + [["g"], ["k", "g"], ["g", "k"]] * 2 + [[]])
+        order = rng.choice([self.time] if self.monotone or self.chance(0.75) else ["o", "d"])
         source = None
+        union: tuple[Source, ...] = ()
         if table is None:
             keys = tuple(PartitionKey(key, self._anchor_column(key)) for key in partition)
             order_column = self._anchor_column(order)
+            if self.inner is None and not self.derived and self.timed and self.may("union", 0.3):
+                tables = rng.sample(self.timed, rng.randint(1, len(self.timed)))
+                union = tuple(self._united(other) for other in tables)
         else:
             source = self._source(name, table)
             time = str(self.data.tables[table].time)
-            order = time if order == "ts" else order
+            order = time if order == self.time else order
             keys = tuple(self._source_key(key) for key in partition)
-            type_ = self.data.tables[table].columns[order]
-            order_column = Column(source.alias, order, type_, self.chance(0.5))
+            order_column = Column(
+                source.alias, order, self.data.tables[table].columns[order], self.chance(0.5)
+            )
         return Window(
             name,
             keys,
             order_column,
             self._frame(order_column.type),
-            self.rng.choice([1, 2, 3, 5]) if self.chance(0.2) else None,
+            rng.choice([1, 2, 3, 5]) if self.chance(0.2) else None,
             self.chance(0.25),
             source,
             inline=source is None and self.chance(0.25),
+            union=union,
+            exclude_current_time=self.may("exclude current_time", 0.2),
+            instance_not_in_window=source is None
+            and self.may("instance_not_in_window", 0.4 if union else 0.05),
         )
 
+    def _united(self, table: str) -> Source:
+        """A table of UNION: as it is where names fit, else a query that gives the anchor's names."""
+        other = self.data.tables[table]
+        names = {name: name for name in ("k", "g", "o", "d")} | {self.time: str(other.time)}
+        same = names[self.time] == self.time
+        if same and self.chance(0.5):
+            return Source(table)
+        anchors_names = {**EVENT_NAMES, **{event: mine for mine, event in EVENT_NAMES.items()}}
+        known = [
+            name
+            for name in self.own.columns
+            if name in other.columns or anchors_names.get(name) in other.columns
+        ]
+        for name in known:
+            if name not in names and self.chance(0.7):
+                names[name] = name if name in other.columns else anchors_names[name]
+        inner = None
+        if self.depth < 1 and self.may("query in UNION", 0.4):
+            inner = self._subquery(table)
+            kept = {output.name: output for output in inner.outputs}
+            inner = replace(inner, outputs=tuple(replace(kept[old], name=new) for new, old in names.items()))
+        else:
+            alias = f"u{next(self.numbers)}"
+            columns = [
+                Output(new, Column(alias, old, other.columns[old].split("(")[0]))
+                for new, old in names.items()
+            ]
+            where = (
+                (self.condition(self._safe(self._table_scope_of(alias, table)), 1),)
+                if self.chance(0.4)
+                else ()
+            )
+            inner = Query(table, alias, tuple(columns), (), where, name=f"{alias}_rows")
+        return Source(table, name=f"u{next(self.numbers)}", inner=inner)
+
+    def _table_scope_of(self, alias: str, table: str) -> Scope:
+        return [Column(alias, n, kind.split("(")[0]) for n, kind in self.data.tables[table].columns.items()]
+
     def _source(self, window: str, table: str) -> Source:
+        if self.depth < 2 and self.may("query in WINDOW", 0.2):
+            inner, more = self._subquery(table), ()
+            if "union all" in self.clauses and self.chance(0.3):
+                inner = replace(inner, written="subquery")
+                more = self._arms(inner)
+            source = Source(table, name=f"s{next(self.numbers)}", inner=inner, more=more)
+            if self.chance(0.7):
+                return source
+            scope = [
+                *self._safe(self._table_scope_of(source.alias, table)),
+                *self._added(source.alias, inner),
+            ]
+            return replace(source, where=self.condition(scope, 1))
         if not self.chance(0.35):
             return Source(table)
-        source = Source(table, name=f"only_{window}" if self.chance(0.4) else "")
+        named = self.chance(0.4) and (not self.depth or "WITH in a query" in self.clauses)
+        source = Source(table, name=f"only_{window}" if named else "")
         scope = self._source_scope(source)
         where = self.condition(self._plain(scope) if source.name else scope, 1)
         return replace(source, where=where, derived=self._derived(scope, "e") if source.name else ())
+
+    def _arms(self, first: Query) -> tuple[Query, ...]:
+        """Another query for UNION ALL: the same columns of the same or of an equal table."""
+        return (first,) if self.chance(0.3) else (replace(first, where=()),)
 
     def _source_key(self, name: str) -> PartitionKey:
         explicit = self.chance(0.3)
@@ -255,58 +447,10 @@ class _Query(Expressions):
             anchor = Call("coalesce", (anchor, Literal("a", "VARCHAR")), "VARCHAR")
         return PartitionKey(name, anchor, explicit)
 
-    def _frame(self, order_type: str) -> Frame | None:
-        if self.chance(0.15):
-            return None
-        if self.chance(0.35):
-            return self._rows_frame()
-        return self._range_frame(order_type)
-
-    def _rows_frame(self) -> Frame:
-        low, high = sorted(self.rng.sample(range(8), 2))
-        start = self._start(high, self.chance(0.25), str(high))
-        open_end = self.chance(0.25) and high - low >= 2 + int(start.open)
-        end = Bound("offset", low, open_end, str(low)) if low or open_end else Bound("current")
-        return Frame("ROWS", start, end)
-
-    def _range_frame(self, order_type: str) -> Frame:
-        unit = self.rng.choice(["ROWS_RANGE", "RANGE"])
-        if order_type == "BIGINT":
-            low, high = sorted(
-                self.rng.sample(range(0, 7, 2), 2)
-            )  # two apart: OPEN at both ends leaves something
-            texts = (str(low), str(high))
-            amounts = (low, high)
-        else:
-            step = timedelta(days=1) if order_type == "DATE" else self.step
-            step_us = step // timedelta(microseconds=1)
-            near, far = sorted(self.rng.sample(range(6), 2))
-            amounts = (near * step_us, far * step_us)
-            if self.chance(0.15):
-                amounts = (amounts[0], amounts[1] + 10**6)  # an end between two places of the grid
-            texts = (self._duration(amounts[0]), self._duration(amounts[1]))
-        start = self._start(amounts[1], self.chance(0.25), texts[1])
-        if amounts[0] == 0 and self.chance(0.7):
-            return Frame(unit, start, Bound("current"))
-        return Frame(unit, start, Bound("offset", amounts[0], self.chance(0.3), texts[0]))
-
-    def _start(self, offset: int, open_: bool, text: str) -> Bound:
-        return Bound("unbounded") if self.chance(0.15) else Bound("offset", offset, open_, text)
-
-    def _duration(self, microseconds: int) -> str:
-        fitting = [unit for unit in INTERVALS if microseconds % unit[2] == 0]
-        short, long, size = self.rng.choice(fitting)
-        amount = microseconds // size
-        forms = [f"{amount}{short}"] * 3 + [
-            f"INTERVAL {amount} {long}",
-            f"INTERVAL '{amount} {long.lower()}'",
-        ]
-        return self.rng.choice(forms)
-
     # ---- outputs
 
-    def _output(self) -> Expression:
-        type_ = self.rng.choice(OUTPUT_TYPES)
+    def _output(self, type_: str = "") -> Expression:
+        type_ = type_ or self.rng.choice(OUTPUT_TYPES)
         if self.windows and self.chance(0.6):
             found = self._aggregate(type_)
             if found:
@@ -315,9 +459,8 @@ class _Query(Expressions):
             type_ = "BIGINT"
         if type_ == "DOUBLE" and self.chance(0.1):  # division by zero is Infinity or NaN
             scope = self._row_scope()
-            return Call(
-                "/", (self.expression("BIGINT", scope, 0), self.expression("BIGINT", scope, 0)), "DOUBLE"
-            )
+            sides = (self.expression("BIGINT", scope, 0), self.expression("BIGINT", scope, 0))
+            return Call("/", sides, "DOUBLE")
         return self.expression(type_, self._row_scope(), 2, self._aggregate if self.windows else None)
 
     def _aggregate(self, type_: str) -> Aggregate | None:
@@ -325,73 +468,11 @@ class _Query(Expressions):
         if window.source:
             scope = self._source_scope(window.source)
         else:
-            scope = self._row_scope(joins=False)
-        drawn = self._draw_aggregate(type_, window, scope)
-        if drawn is None or drawn.name in ("lag", "first_value", "last_value") or not self.chance(0.3):
+            scope = self._row_scope(joins=not window.union and self.may("joins in history", 0.4))
+        drawn = self.draw_call(type_, window.name, scope)
+        if drawn is None or drawn.name == "lag" or drawn.name in POSITIONAL or not self.chance(0.3):
             return drawn
         constants: Scope = []
         if window.source and self.chance(0.5):
             constants = self._qualified(self._row_scope())
         return replace(drawn, where=self.condition([*scope, *constants], 1))
-
-    def _draw_aggregate(self, type_: str, window: Window, scope: Scope) -> Aggregate | None:
-        def make(name: str, *args: Expression, distinct: bool = False) -> Aggregate:
-            return Aggregate(name, args, type_, window.name, distinct=distinct)
-
-        rng = self.rng
-        if type_ == "LIST":
-            return make(
-                "list", self._pick(scope, "BIGINT", "VARCHAR", "DOUBLE", "BOOLEAN", "TIMESTAMP", "INTEGER")
-            )
-        if type_ == "DECIMAL":
-            decimals = [column for column in scope if column.type == "DECIMAL"]
-            return (
-                make(rng.choice(["sum", "min", "max", "last_value"]), rng.choice(decimals))
-                if decimals
-                else None
-            )
-        if type_ == "BIGINT" and self.chance(0.4):
-            if self.chance(0.4):
-                return make("count")
-            return make("count", self._pick(scope, *COMPARABLE, "BOOLEAN"), distinct=self.chance(0.5))
-        if type_ == "DOUBLE" and self.chance(0.7):
-            name = rng.choice(
-                ["avg", "stddev_pop", "stddev_samp", "var_pop", "var_samp", "median", "quantile_cont"]
-            )
-            argument = self.expression(rng.choice(["BIGINT", "DOUBLE"]), scope, 1)
-            fraction = (Literal(0.25, "DECIMAL"),) if name == "quantile_cont" else ()
-            return make(name, argument, *fraction)
-        names = [
-            "min",
-            "max",
-            "first_value",
-            "last_value",
-            "lag",
-            "arg_max",
-            "arg_min",
-            "first",
-            "last",
-            "any_value",
-        ]
-        if type_ in ("BIGINT", "DOUBLE"):
-            names += ["sum"] * 4
-        if type_ == "VARCHAR":
-            names += ["string_agg"] * 3 + ["mode"]
-        if type_ == "BOOLEAN":
-            names = ["bool_or", "bool_and", "first_value", "lag", "last"]
-        name = rng.choice(names)
-        argument = self.expression(type_, scope, 1 if name in ("sum", "min", "max", "bool_or") else 0)
-        extra = {
-            "string_agg": lambda: (Literal(rng.choice([",", "|"]), "VARCHAR"),),
-            "lag": lambda: (Literal(rng.randint(1, 4), "BIGINT"),) if self.chance(0.8) else (),
-            "arg_max": lambda: (self._unique(scope),),
-            "arg_min": lambda: (self._unique(scope),),
-        }.get(name, lambda: ())()
-        return make(name, argument, *extra)
-
-    def _unique(self, scope: Scope) -> Column:
-        """A column without ties."""
-        return next(column for column in scope if column.name in ("u", "eu"))
-
-    def _pick(self, scope: Scope, *types: str) -> Column:
-        return self.rng.choice([column for column in scope if column.type in types])

@@ -1,4 +1,4 @@
-"""Feature queries as plain data: what the generator draws, the brute-force evaluator runs and :func:`render` writes.
+"""Feature queries as plain data: what the generator draws, the brute-force evaluator runs and ``text.render`` writes.
 
 Nothing here comes from the package under test. Column references carry the alias they belong to, so that evaluation
 never has to resolve names; ``qualified`` only says how the text is written.
@@ -6,9 +6,8 @@ never has to resolve names; ``qualified`` only says how the text is written.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 # ---- expressions
@@ -26,8 +25,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Literal:
+    """A constant; with ``parameter`` it is bound by that name and written ``:name``."""
+
     value: Any
     type: str
+    parameter: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """``name(args) [FILTER (WHERE where)] OVER window``; no arguments means ``count(*)``."""
+    """``name(args [ORDER BY order]) [FILTER (WHERE where)] OVER window``; no arguments means ``count(*)``.
+
+    Inside the arguments of another aggregate it is a constant of the anchor and is written without its window. In the
+    outputs of a grouped join ``window`` is empty.
+    """
 
     name: str
     args: tuple[Expression, ...]
@@ -56,6 +62,8 @@ class Aggregate:
     window: str
     where: Expression | None = None
     distinct: bool = False
+    order: tuple[tuple[Expression, bool], ...] = ()  # (value, descending)
+    ignore_nulls: bool = False
 
 
 Expression = Column | Literal | Now | Call | Aggregate
@@ -109,12 +117,18 @@ class PartitionKey:
 
 @dataclass(frozen=True)
 class Source:
-    """``FROM table [WHERE condition]`` inside a window; ``name`` is the CTE that stands for it in the text."""
+    """``FROM table [WHERE condition]`` inside a window, or one of its ``UNION`` tables.
+
+    ``name`` is the CTE that stands for it in the text, or its alias. With ``inner`` the rows are what that query gives
+    for the rows of its table; ``more`` adds those of others (``UNION ALL``).
+    """
 
     table: str
     where: Expression | None = None
     name: str = ""
     derived: tuple[Output, ...] = ()
+    inner: Query | None = None
+    more: tuple[Query, ...] = ()
 
     @property
     def alias(self) -> str:
@@ -131,29 +145,38 @@ class Window:
     exclude_current_row: bool = False
     source: Source | None = None
     inline: bool = False
+    union: tuple[Source, ...] = ()
+    exclude_current_time: bool = False
+    instance_not_in_window: bool = False
 
 
 @dataclass(frozen=True)
 class Join:
     """``LAST JOIN table AS alias [ORDER BY order] ON keys [AND conditions]``.
 
-    ``where`` is a filter on the right side, written as a subquery or, when ``cte`` names one, before the query.
+    ``where`` is a filter on the right side, written as a subquery or, when ``cte`` names one, before the query. With
+    ``inner`` the right side is another query; with ``group`` it is grouped by the key columns.
     """
 
     alias: str
     table: str
-    keys: tuple[
-        tuple[Column, Column], ...
-    ]  # (column of the right side, column of the anchor or of an earlier join)
+    keys: tuple[tuple[Column, Expression], ...]  # (column of the right side, value of the anchor's side)
     conditions: tuple[Expression, ...] = ()
     order: Column | None = None
     where: Expression | None = None
     cte: str = ""
     derived: tuple[Output, ...] = ()
+    inner: Query | None = None
+    group: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True)
 class Query:
+    """One SELECT. With ``inner`` its FROM is another query over the same ``table``.
+
+    Inside another query it is written as a subquery, or under its ``name`` as a CTE or as a view (``written``).
+    """
+
     table: str
     alias: str
     outputs: tuple[Output, ...]
@@ -162,175 +185,53 @@ class Query:
     windows: tuple[Window, ...] = ()
     where_in: str = "query"  # where its WHERE is written: "query", "subquery" or "cte"
     derived: tuple[Output, ...] = ()  # columns that this subquery or CTE adds
+    inner: Query | None = None
+    name: str = ""
+    written: str = "subquery"  # "subquery", "cte" or "view"
 
     def window(self, name: str) -> Window:
         return next(window for window in self.windows if window.name == name)
 
 
-# ---- text
-
-INFIX = {"+", "-", "*", "/", "//", "%", "=", "<>", "<", "<=", ">", ">=", "||"}
-WORDS = {"and": "AND", "or": "OR", "is distinct from": "IS DISTINCT FROM", "like": "LIKE"}
+# ---- parts
 
 
-def render(query: Query) -> str:
-    """Write the query in the workbench dialect."""
-    outputs = ",\n       ".join(f"{expression(o.expression, query)} AS {o.name}" for o in query.outputs)
-    lines = [*_ctes(query), f"SELECT {outputs}", f"FROM {_anchor(query)}"]
-    lines += [_join(join, query) for join in query.joins]
-    if query.where and query.where_in == "query":
-        lines.append(f"WHERE {_conjunction(query.where, query)}")
-    named = [f"{w.name} AS ({window_body(w, query)})" for w in query.windows if not w.inline]
-    if named:
-        lines.append("WINDOW " + ",\n       ".join(named))
-    return "\n".join(lines)
+def direct(query: Query) -> list[Query]:
+    """The queries that stand in this one in the place of a table."""
+    sources = [source for w in query.windows for source in (w.source, *w.union) if source]
+    parts = [query.inner, *(join.inner for join in query.joins), *(source.inner for source in sources)]
+    return [part for part in (*parts, *(more for source in sources for more in source.more)) if part]
 
 
-def _ctes(query: Query) -> list[str]:
-    """Subqueries that are written before the query, under a name."""
-    named = {}
-    if query.where_in == "cte":
-        named["base"] = _subquery(query.table, query.derived, query.where, query)
-    for join in query.joins:
-        if join.cte:
-            named[join.cte] = _subquery(join.table, join.derived, _maybe(join.where), query)
-    for window in query.windows:
-        if window.source and window.source.name:
-            source = window.source
-            named[source.name] = _subquery(source.table, source.derived, _maybe(source.where), query)
-    texts = [f"{name} AS ({text})" for name, text in named.items()]
-    return ["WITH " + ",\n     ".join(texts)] if texts else []
-
-
-def _anchor(query: Query) -> str:
-    if query.where_in == "cte":
-        return f"base AS {query.alias}"
-    if query.where_in == "subquery":
-        return f"({_subquery(query.table, query.derived, query.where, query)}) AS {query.alias}"
-    return _aliased(query.table, query.alias)
-
-
-def _join(join: Join, query: Query) -> str:
-    if join.cte:
-        right = f"{join.cte} AS {join.alias}"
-    elif join.where is not None or join.derived:
-        right = f"({_subquery(join.table, join.derived, _maybe(join.where), query)}) AS {join.alias}"
-    else:
-        right = _aliased(join.table, join.alias)
-    order = f" ORDER BY {expression(join.order, query)}" if join.order else ""
-    terms = [
-        f"{expression(left, query)} = {expression(right_column, query)}" for right_column, left in join.keys
-    ]
-    terms += [expression(condition, query) for condition in join.conditions]
-    return f"LAST JOIN {right}{order} ON {' AND '.join(terms)}"
-
-
-def _subquery(table: str, derived: tuple[Output, ...], where: tuple[Expression, ...], query: Query) -> str:
-    columns = "".join(f", {expression(column.expression, query)} AS {column.name}" for column in derived)
-    return f"SELECT *{columns} FROM {table}" + (f" WHERE {_conjunction(where, query)}" if where else "")
-
-
-def _maybe(condition: Expression | None) -> tuple[Expression, ...]:
-    return () if condition is None else (condition,)
-
-
-def _conjunction(conditions: tuple[Expression, ...], query: Query) -> str:
-    return " AND ".join(expression(condition, query) for condition in conditions)
-
-
-def window_body(window: Window, query: Query) -> str:
-    parts = []
-    if window.source:
-        parts.append(f"FROM {window.source.alias}")
-        if window.source.where is not None and not window.source.name:
-            parts.append(f"WHERE {expression(window.source.where, query)}")
-    if window.partition:
-        parts.append(
-            "PARTITION BY " + ", ".join(_partition_key(key, window, query) for key in window.partition)
-        )
-    parts.append(f"ORDER BY {expression(window.order, query)}")
-    if window.frame:
-        parts.append(str(window.frame))
-    if window.maxsize is not None:
-        parts.append(f"MAXSIZE {window.maxsize}")
-    if window.exclude_current_row:
-        parts.append("EXCLUDE CURRENT_ROW")
-    return " ".join(parts)
-
-
-def expression(node: Expression, query: Query) -> str:
-    match node:
-        case Column(source, name, _, qualified):
-            return f"{source}.{name}" if qualified else name
-        case Literal():
-            return literal(node)
-        case Now():
-            return "now()"
-        case Call():
-            return _call(node, query)
-        case Aggregate():
-            return _aggregate(node, query)
-
-
-def literal(node: Literal) -> str:
-    value = node.value
-    if value is None:
-        return f"CAST(NULL AS {node.type})"
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    if isinstance(value, datetime):
-        return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
-    if isinstance(value, date):
-        return f"DATE '{value.isoformat()}'"
-    if isinstance(value, float):
-        return f"CAST({value!r} AS DOUBLE)" if node.type == "DOUBLE" else repr(value)
-    assert isinstance(value, int | Decimal)
-    return f"({value})" if value < 0 else str(value)  # -(-1), never the comment --1
-
-
-def _call(node: Call, query: Query) -> str:
-    args = [expression(arg, query) for arg in node.args]
-    name = node.name
-    if name in INFIX or name in WORDS:
-        return "(" + f" {WORDS.get(name, name)} ".join(args) + ")"
-    if name == "case":  # condition, value, condition, value, …, else
-        whens = " ".join(f"WHEN {c} THEN {v}" for c, v in zip(args[0:-1:2], args[1:-1:2], strict=True))
-        return f"CASE {whens} ELSE {args[-1]} END"
-    simple = {
-        "cast": lambda: f"CAST({args[0]} AS {node.type})",
-        "try_cast": lambda: f"TRY_CAST({args[0]} AS {node.type})",
-        "not": lambda: f"(NOT {args[0]})",
-        "negate": lambda: f"(-{args[0]})",
-        "is null": lambda: f"({args[0]} IS NULL)",
-        "is not null": lambda: f"({args[0]} IS NOT NULL)",
-        "in": lambda: f"({args[0]} IN ({', '.join(args[1:])}))",
-        "not in": lambda: f"({args[0]} NOT IN ({', '.join(args[1:])}))",
-        "between": lambda: f"({args[0]} BETWEEN {args[1]} AND {args[2]})",
-        "extract": lambda: f"EXTRACT({node.args[0].value} FROM {args[1]})",  # type: ignore[union-attr]
-        "plus interval": lambda: f"({args[0]} + INTERVAL {args[1]} {node.args[2].value})",  # type: ignore[union-attr]
-        "minus interval": lambda: f"({args[0]} - INTERVAL {args[1]} {node.args[2].value})",  # type: ignore[union-attr]
+def parameters(query: Query) -> dict[str, Any]:
+    """The bound values of a query by name."""
+    return {
+        node.parameter: node.value for node in nodes(query) if isinstance(node, Literal) and node.parameter
     }
-    return simple[name]() if name in simple else f"{name}({', '.join(args)})"
 
 
-def _aggregate(node: Aggregate, query: Query) -> str:
-    args = ", ".join(expression(arg, query) for arg in node.args) or "*"
-    text = f"{node.name}({'DISTINCT ' if node.distinct else ''}{args})"
-    if node.where is not None:
-        text += f" FILTER (WHERE {expression(node.where, query)})"
-    window = query.window(node.window)
-    return f"{text} OVER ({window_body(window, query)})" if window.inline else f"{text} OVER {window.name}"
+def nodes(query: Query) -> Iterator[Expression]:
+    """All expressions of a query and of those inside it, with their parts."""
+    stack: list[Expression] = [output.expression for output in (*query.outputs, *query.derived)]
+    stack += query.where
+    for join in query.joins:
+        stack += [*join.conditions, *(side for key in join.keys for side in key), *maybe(join.order)]
+        stack += [*maybe(join.where), *(output.expression for output in (*join.derived, *join.group))]
+    for window in query.windows:
+        stack += [key.anchor for key in window.partition]
+        for source in (window.source, *window.union):
+            if source:
+                stack += [*maybe(source.where), *(output.expression for output in source.derived)]
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(node, Call | Aggregate):
+            stack += node.args
+        if isinstance(node, Aggregate):
+            stack += [*maybe(node.where), *(value for value, _ in node.order)]
+    for part in direct(query):
+        yield from nodes(part)
 
 
-def _partition_key(key: PartitionKey, window: Window, query: Query) -> str:
-    if not window.source:
-        return expression(key.anchor, query)
-    if not key.explicit:
-        return key.column
-    return f"{window.source.alias}.{key.column} = {expression(key.anchor, query)}"
-
-
-def _aliased(table: str, alias: str) -> str:
-    return table if alias == table else f"{table} AS {alias}"
+def maybe(condition: Expression | None) -> tuple[Expression, ...]:
+    return () if condition is None else (condition,)

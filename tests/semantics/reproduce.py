@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from .brute_force import Row, Table
+from .brute_force import Table
 from .data import Batch, Data
-from .query import Aggregate, Call, Column, Expression, Join, Query, Source, render
+from .evaluation import Row
+from .query import Aggregate, Call, Column, Expression, Join, Query, Source
+from .text import render
 
 Fails = Callable[[Data, Query], bool]
 

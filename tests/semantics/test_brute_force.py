@@ -23,8 +23,8 @@ from .query import (
     Query,
     Source,
     Window,
-    render,
 )
+from .text import render
 
 HOUR = 3600 * 10**6
 

@@ -15,12 +15,14 @@ import pytest
 
 import workbench
 
-from .brute_force import Row, stored_anchor
+from .brute_force import stored_anchor
 from .compare import Comparison, Disagreement, load, same
 from .data import Data, draw_data
+from .evaluation import Row
 from .generate import draw_query
-from .query import Query, render
+from .query import Query
 from .reproduce import describe, minimise
+from .text import render
 
 PAIRS = int(os.environ.get("SEMANTICS_PAIRS", "450"))
 FIRST = int(os.environ.get("SEMANTICS_SEED", "0"))

@@ -1,0 +1,99 @@
+"""Draws aggregates over the rows of a window."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from .expressions import COMPARABLE, Scope
+from .frames import Frames
+from .query import Aggregate, Call, Column, Expression, Literal
+
+#: What IGNORE NULLS may stand in, and what ORDER BY may stand in.
+POSITIONAL = ("first_value", "last_value", "nth_value")
+ORDERED = ("list", "string_agg", "first", "last", "any_value")
+
+
+class Aggregates(Frames):
+    """Aggregates of every kind; which clauses may be used is in ``clauses``."""
+
+    clauses: Collection[str] = ()
+    exact = False  # whether values may come out of division and roots, which two engines round differently
+
+    def draw_call(self, type_: str, window: str, scope: Scope) -> Aggregate | None:
+        """An aggregate of a type, with what may stand inside its parentheses; None when there is none."""
+        drawn = self._call(type_, window, scope)
+        if drawn is None:
+            return None
+        if "nested aggregates" in self.clauses and drawn.args and self.chance(0.12):
+            drawn = self._nested(drawn, window, scope)
+        if "aggregate order" in self.clauses and drawn.name in ORDERED and self.chance(0.4):
+            columns = [self._pick(scope, *COMPARABLE), self._unique(scope)]
+            terms = columns if self.chance(0.5) else columns[1:]
+            drawn = replace(drawn, order=tuple((column, self.chance(0.5)) for column in terms))
+        if "ignore nulls" in self.clauses and drawn.name in POSITIONAL and self.chance(0.4):
+            drawn = replace(drawn, ignore_nulls=True)
+        return drawn
+
+    def _nested(self, outer: Aggregate, window: str, scope: Scope) -> Aggregate:
+        """``sum(x + count(x))``: the inner one is a constant, its value over the same window."""
+        first = outer.args[0]
+        inner = self._call("BIGINT", window, scope)
+        if inner is None or first.type != "BIGINT" or outer.distinct or outer.name in ("lag", *POSITIONAL):
+            return outer
+        changed = Call(self.rng.choice(["+", "-"]), (first, inner), "BIGINT")
+        return replace(outer, args=(changed, *outer.args[1:]))
+
+    def _call(self, type_: str, window: str, scope: Scope) -> Aggregate | None:
+        def make(name: str, *args: Expression, distinct: bool = False) -> Aggregate:
+            return Aggregate(name, args, type_, window, distinct=distinct)
+
+        rng = self.rng
+        if type_ == "LIST":
+            types = ("BIGINT", "VARCHAR", "DOUBLE", "BOOLEAN", "TIMESTAMP", "INTEGER")
+            return make("list", self._pick(scope, *types))
+        if type_ == "DECIMAL":
+            decimals = [column for column in scope if column.type == "DECIMAL"]
+            name = rng.choice(["sum", "min", "max", "last_value"])
+            return make(name, rng.choice(decimals)) if decimals else None
+        if type_ == "BIGINT" and self.chance(0.4):
+            if self.chance(0.4):
+                return make("count")
+            return make("count", self._pick(scope, *COMPARABLE, "BOOLEAN"), distinct=self.chance(0.5))
+        if type_ == "DOUBLE" and self.chance(0.7) and not self.exact:
+            return self._statistic(make, scope)
+        name = rng.choice(self._names(type_))
+        argument = self.expression(type_, scope, 1 if name in ("sum", "min", "max", "bool_or") else 0)
+        extra = {
+            "string_agg": lambda: (Literal(rng.choice([",", "|"]), "VARCHAR"),),
+            "lag": lambda: (Literal(rng.randint(1, 4), "BIGINT"),) if self.chance(0.8) else (),
+            "nth_value": lambda: (Literal(rng.randint(1, 4), "BIGINT"),),
+            "arg_max": lambda: (self._unique(scope),),
+            "arg_min": lambda: (self._unique(scope),),
+        }.get(name, lambda: ())()
+        return make(name, argument, *extra)
+
+    def _statistic(self, make: object, scope: Scope) -> Aggregate:
+        names = ["avg", "stddev_pop", "stddev_samp", "var_pop", "var_samp", "median", "quantile_cont"]
+        name = self.rng.choice(names)
+        argument = self.expression(self.rng.choice(["BIGINT", "DOUBLE"]), scope, 1)
+        fraction = (Literal(0.25, "DECIMAL"),) if name == "quantile_cont" else ()
+        return make(name, argument, *fraction)  # type: ignore[operator,no-any-return]
+
+    def _names(self, type_: str) -> list[str]:
+        if type_ == "BOOLEAN":
+            return ["bool_or", "bool_and", "first_value", "lag", "last"]
+        names = ["min", "max", "first_value", "last_value", "lag", "arg_max", "arg_min", "first", "last"]
+        names += ["any_value", *(["nth_value"] if "nth_value" in self.clauses else [])]
+        if type_ in ("BIGINT", "DOUBLE"):
+            names += ["sum"] * 4
+        if type_ == "VARCHAR":
+            names += ["string_agg"] * 3 + ["mode"]
+        return names
+
+    def _unique(self, scope: Scope) -> Column:
+        """A column without ties."""
+        return next(column for column in scope if column.name in ("u", "eu"))
+
+    def _pick(self, scope: Scope, *types: str) -> Column:
+        return self.rng.choice([column for column in scope if column.type in types])
