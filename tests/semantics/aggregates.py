@@ -77,6 +77,9 @@ AGGREGATES: dict[str, Callable[[list[tuple[Any, ...]]], Any]] = {
     "string_agg": lambda inputs: inputs[0][1].join(values) if (values := _firsts(inputs)) else None,
     "first_value": lambda inputs: inputs[0][0] if inputs else None,
     "last_value": lambda inputs: inputs[-1][0] if inputs else None,
+    "nth_value": lambda inputs: (
+        inputs[inputs[0][1] - 1][0] if inputs and len(inputs) >= inputs[0][1] else None
+    ),
     "first": lambda inputs: inputs[0][0] if inputs else None,
     "last": lambda inputs: inputs[-1][0] if inputs else None,
     "any_value": lambda inputs: next(iter(_firsts(inputs)), None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -17,7 +17,7 @@ from .brute_force import Anchor, Evaluator, Table, stored_anchor
 from .data import Data
 from .evaluation import Row
 from .query import Query
-from .text import render
+from .text import render, views
 
 MISSING = object()
 
@@ -50,8 +50,23 @@ def load(project: Any, data: Data, flush_after: int | None = None) -> None:
         if batch.table in created:
             project.table(batch.table).append(rows)
         else:
-            project.create_table(batch.table, arrow(table, rows), time=table.time)
+            project.create_table(batch.table, arrow(table, rows), **options(table))
             created.add(batch.table)
+
+
+def options(table: Table) -> dict[str, Any]:
+    """What ``create_table`` is told about a table."""
+    return {
+        "time": table.time,
+        "delay": _duration(table.delay) if table.delay else None,
+        "known": table.known,
+        "ttl": _duration(table.ttl) if table.ttl else None,
+        "id": table.id,
+    }
+
+
+def _duration(length: timedelta) -> str:
+    return f"{length // timedelta(seconds=1)}s"
 
 
 def arrow(table: Table, rows: list[Row], **extra: pa.DataType) -> pa.Table:
@@ -62,13 +77,19 @@ def arrow(table: Table, rows: list[Row], **extra: pa.DataType) -> pa.Table:
 class Comparison:
     """One query on one set of stored tables; every method returns what it found to differ."""
 
-    def __init__(self, project: Any, data: Data, query: Query, name: str) -> None:
+    def __init__(self, project: Any, data: Data, query: Query, name: str, view: Any = None) -> None:
         self.data, self.query, self.sql = data, query, render(query)
-        self.view = project.define(name, self.sql)
+        self.view = view or self._defined(project, name)
+        self.values = 0  # how many have been compared
         self.own = data.tables[data.anchor]
         self.evaluator = Evaluator(data.tables, query)
         arrived = [row.seq for batch in data.batches for row in batch.rows]
         self.seqs = {seq: number for number, seq in enumerate(arrived, start=1)}  # as the project counts
+
+    def _defined(self, project: Any, name: str) -> Any:
+        for view, text in views(self.query).items():
+            project.define(view, text)
+        return project.define(name, self.sql)
 
     def offline(self) -> list[Disagreement]:
         expected = {}
@@ -132,14 +153,22 @@ class Comparison:
     def request(self, rows: Iterable[Row]) -> list[Disagreement]:
         found = []
         for number, row in enumerate(rows):
-            expected = self.evaluator.features(Anchor(row, row["ts"]))
-            if number % 2:
+            anchor = self._own_position(row) or Anchor(row, row["ts"])
+            expected = self.evaluator.features(anchor)
+            if number % 2 or self.own.id:
                 got = self.view.request(row)
             else:
                 timeless = {name: value for name, value in row.items() if name != "ts"}
                 got = self.view.request(timeless, as_of=row["ts"])
             found += self._features("request", row, expected, got)
         return found
+
+    def _own_position(self, row: Row) -> Anchor | None:
+        """Where a row with a known id is stored."""
+        if not self.own.id:
+            return None
+        found = [stored for stored in self.own.rows if stored.values[self.own.id] == row[self.own.id]]
+        return stored_anchor(self.own, found[0]) if found else None
 
     def check(self) -> list[Disagreement]:
         """Every stored anchor is asked at its own position; the engines must agree with each other."""
@@ -172,6 +201,7 @@ class Comparison:
             return [] if expected is got else [Disagreement(path, row, "the row", expected, got)]
         if list(expected) != list(got):
             return [Disagreement(path, row, "columns", list(expected), list(got))]
+        self.values += len(expected)
         pairs = ((name, expected[name], got[name]) for name in expected)
         return [Disagreement(path, row, name, e, g) for name, e, g in pairs if not same(e, g)]
 

@@ -81,11 +81,23 @@ def draw_data(seed: int, name: str = "") -> Data:
         else:
             tables[table] = Table(_event_columns(event_time, key, second), event_time)
             pending[table] = _arrival(rng, rows.many(lambda: rows.event(event_time)), event_time)
+    for table in tables.values():
+        if table.time:
+            _draw_availability(rng, table, step)
+    tables[anchor].id = "id" if rng.random() < 0.3 else None
     batches = _batches(rng, pending)
     for batch in batches:
         tables[batch.table].rows.extend(batch.rows)
     spine = [{**rows.anchor(places + 2), "id": 1000 + n} for n in range(6)]
     return Data(tables, batches, anchor, start, step, spine)
+
+
+def _draw_availability(rng: random.Random, table: Table, step: timedelta) -> None:
+    """When rows of a table become known, and how long they count."""
+    kind = rng.choice(["", "", "", "", "delay", "known", "ttl", "delay and ttl"])
+    table.known = "kn" if kind == "known" else None
+    table.delay = rng.randint(1, 3) * step if "delay" in kind else timedelta(0)
+    table.ttl = rng.randint(3, 8) * step if "ttl" in kind else None
 
 
 def _anchor_columns(key: str, second: str) -> dict[str, str]:
@@ -103,6 +115,7 @@ def _anchor_columns(key: str, second: str) -> dict[str, str]:
         "o": "BIGINT",
         "u": "BIGINT",
         "p": "DECIMAL(9,2)",
+        "kn": "TIMESTAMP",
     }
 
 
@@ -120,6 +133,7 @@ def _event_columns(time: str, key: str, second: str) -> dict[str, str]:
         "d": "DATE",
         "o": "BIGINT",
         "eu": "BIGINT",
+        "kn": "TIMESTAMP",
     }
 
 
@@ -151,10 +165,10 @@ class _Rows:
         return [draw() for _ in range(self.rng.randint(5, 40))]
 
     def anchor(self, places: int | None = None) -> Row:
-        rng = self.rng
+        rng, time = self.rng, self._time(places)
         return {
             "id": next(self.ids),
-            "ts": self._time(places),
+            "ts": time,
             "k": self._maybe(rng.choice(self.keys)),
             "g": self._maybe(rng.choice(self.seconds)),
             "x": self._maybe(rng.randint(-3, 9)),
@@ -166,12 +180,13 @@ class _Rows:
             "o": self._maybe(rng.randint(0, 6)),
             "u": next(self.unique),
             "p": self._maybe(Decimal(rng.randint(-500, 900)) / 100),
+            "kn": self._maybe(time + rng.randint(0, 3) * self.step),
         }
 
-    def event(self, time: str) -> Row:
-        rng = self.rng
+    def event(self, name: str) -> Row:
+        rng, time = self.rng, self._time()
         return {
-            time: self._time(),
+            name: time,
             "k": self._maybe(rng.choice(self.keys)),
             "g": self._maybe(rng.choice(self.seconds)),
             "m": self._maybe(rng.choice(self.seconds)),
@@ -183,6 +198,7 @@ class _Rows:
             "d": self._maybe(self.start.date() + timedelta(days=rng.randint(0, 4))),
             "o": self._maybe(rng.randint(0, 6)),
             "eu": next(self.unique),
+            "kn": self._maybe(time + rng.randint(0, 3) * self.step),
         }
 
     def static(self) -> Row:

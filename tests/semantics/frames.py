@@ -16,7 +16,9 @@ INTERVALS = [
 
 
 class Frames(Expressions):
-    """Frames over times, dates, numbers and positions."""
+    """Frames over times, dates, numbers and positions; ``longest`` is how far back those over times may reach."""
+
+    longest: int | None = None
 
     def _frame(self, order_type: str) -> Frame | None:
         if self.chance(0.15):
@@ -48,6 +50,8 @@ class Frames(Expressions):
             if self.chance(0.15):
                 amounts = (amounts[0], amounts[1] + 10**6)  # an end between two places of the grid
             texts = (self._duration(amounts[0]), self._duration(amounts[1]))
+            if self.longest is not None and amounts[1] > self.longest:
+                return Frame(unit, Bound("unbounded"), Bound("current"))
         start = self._start(amounts[1], self.chance(0.25), texts[1])
         if amounts[0] == 0 and self.chance(0.7):
             return Frame(unit, start, Bound("current"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 
 from .data import Data
@@ -48,6 +49,7 @@ CLAUSES = frozenset(
         "ignore nulls",
         "nth_value",
         "parameters",
+        "id",
     ]
 )
 OUTPUT_TYPES = (
@@ -359,6 +361,7 @@ class _Query(Aggregates):
             order_column = Column(
                 source.alias, order, self.data.tables[table].columns[order], self.chance(0.5)
             )
+        self._limit_frame(table or self.table, order)
         return Window(
             name,
             keys,
@@ -373,6 +376,12 @@ class _Query(Aggregates):
             instance_not_in_window=source is None
             and self.may("instance_not_in_window", 0.4 if union else 0.05),
         )
+
+    def _limit_frame(self, table: str, order: str) -> None:
+        """Frames over a table's time do not reach beyond its ttl."""
+        stored = self.data.tables[table]
+        limited = stored.ttl is not None and order == stored.time
+        self.longest = stored.ttl // timedelta(microseconds=1) if limited else None
 
     def _united(self, table: str) -> Source:
         """A table of UNION: as it is where names fit, else a query that gives the anchor's names."""

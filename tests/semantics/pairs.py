@@ -1,0 +1,138 @@
+"""Pairs of tables and queries: one set of tables, several queries, compared as rows arrive."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .brute_force import Table
+from .compare import Comparison, Disagreement, arrow, options
+from .data import Data, draw_data
+from .generate import draw_query
+from .query import Query
+from .reproduce import describe
+from .text import render
+
+QUERIES = 12  # on one set of tables
+
+#: What is counted, by what the text of a query holds.
+SAID = {
+    "ROWS frame": r"\bROWS BETWEEN",
+    "RANGE frame": r"\b(ROWS_)?RANGE BETWEEN",
+    "OPEN": "OPEN PRECEDING",
+    "MAXSIZE": "MAXSIZE",
+    "EXCLUDE CURRENT_ROW": "EXCLUDE CURRENT_ROW",
+    "EXCLUDE CURRENT_TIME": "EXCLUDE CURRENT_TIME",
+    "INSTANCE_NOT_IN_WINDOW": "INSTANCE_NOT_IN_WINDOW",
+    "WINDOW UNION": r"\(UNION ",
+    "WINDOW FROM": r"\(FROM ",
+    "WINDOW FROM query": r"\(FROM \(SELECT",
+    "UNION ALL": "UNION ALL",
+    "LAST JOIN": "LAST JOIN",
+    "LAST JOIN query": r"LAST JOIN \(SELECT",
+    "LAST JOIN ORDER BY": r"LAST JOIN .* ORDER BY .* ON ",
+    "GROUP BY": "GROUP BY",
+    "WHERE": r"\bWHERE ",
+    "FILTER": r"FILTER \(WHERE",
+    "WITH": r"\bWITH ",
+    "FROM query": r"\nFROM \(SELECT",
+    "ORDER BY in aggregate": r"\w\([^()]* ORDER BY [^()]*\)",
+    "IGNORE NULLS": "IGNORE NULLS",
+    "DISTINCT": r"\(DISTINCT",
+    "lag": r"\blag\(",
+    "first_value": r"\bfirst_value\(",
+    "last_value": r"\blast_value\(",
+    "nth_value": r"\bnth_value\(",
+    "parameter": r"(?<![:\w]):[a-z]",
+}
+
+
+@dataclass
+class Outcome:
+    """What comparing gave."""
+
+    pairs: int = 0
+    values: int = 0
+    clauses: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+def said(query: Query) -> set[str]:
+    """The clauses that a query is counted under."""
+    text = render(query)
+    found = {name for name, pattern in SAID.items() if re.search(pattern, text)}
+    if query.joins and any(not window.source for window in query.windows):
+        found.add("LAST JOIN beside history")
+    return found
+
+
+def upto(data: Data, batches: int) -> Data:
+    """The data after its first batches."""
+    tables = {name: replace(table, rows=[]) for name, table in data.tables.items()}
+    for batch in data.batches[:batches]:
+        tables[batch.table].rows.extend(batch.rows)
+    return replace(data, tables=tables, batches=data.batches[:batches])
+
+
+def compared(comparison: Comparison, number: int) -> list[Disagreement]:
+    """Everything is compared offline; requests and the other ways of asking take turns."""
+    stored = [row.values for row in comparison.own.rows]
+    asked = [comparison.data.spine[number % 6], *([stored[number % len(stored)]] if stored else [])]
+    found = comparison.offline() + comparison.request(asked)
+    turns = [
+        comparison.spine,
+        lambda: comparison.preview(5),
+        comparison.check,
+        comparison.spine_of_stored_rows,
+        comparison.restricted,
+        comparison.check,
+        comparison.plain_sql,
+    ]
+    return found + turns[number % len(turns)]()
+
+
+def run_set(project: Any, seed: int, clauses: Collection[str], queries: int = QUERIES) -> Outcome:
+    """Draw tables and queries; compare after some rows have arrived, after more, and after all."""
+    data, outcome, counts = draw_data(seed), Outcome(), Counter[str]()
+    if "id" not in clauses:
+        data.tables[data.anchor].id = None
+    drawn = [draw_query(data, seed * 100 + number, clauses=clauses) for number in range(queries)]
+    defined: dict[int, Any] = {}
+    loaded = 0
+    for name, table in data.tables.items():
+        project.create_table(name, _empty(table), **options(table))
+    whole = len(data.batches)
+    part = random.Random(f"part {seed}")
+    states = sorted({part.randint(1, whole), part.randint(1, whole), whole})
+    for state, batches in enumerate(states):
+        for batch in data.batches[loaded:batches]:
+            project.table(batch.table).append([row.values for row in batch.rows])
+        loaded = batches
+        if (seed + state) % 2:
+            project.storage.flush()
+        now = upto(data, batches)
+        for number, query in enumerate(drawn):
+            try:
+                comparison = Comparison(project, now, query, f"v{number}", defined.get(number))
+                defined[number] = comparison.view
+                found = compared(comparison, number + state)
+                what = "\n".join(str(one) for one in found[:3])
+                outcome.values += comparison.values
+            except Exception as error:
+                what = f"{type(error).__name__}: {error}"
+            if what:
+                place = f"seed {seed}, query {number} after {batches} batches"
+                outcome.failures.append(f"{place}: {what}\n{describe(now, query)}")
+            else:
+                outcome.pairs += 1
+                counts.update(said(query))
+    outcome.clauses = dict(counts)
+    return outcome
+
+
+def _empty(table: Table) -> Any:
+    return arrow(table, [])
