@@ -21,7 +21,7 @@ from typing import Any
 
 import workbench
 
-from .generate import CLAUSES
+from .generate import CLAUSES, PENDING
 from .pairs import Outcome, run_set
 
 
@@ -74,7 +74,7 @@ def _line(seed: int, clauses: frozenset[str], commit: str, folder: Path) -> dict
         "pairs": outcome.pairs,
         "values": outcome.values,
         "clauses": outcome.clauses,
-        "failures": outcome.failures,
+        "failures": [str(failure) for failure in outcome.failures],
         "seconds": round(time.monotonic() - started, 2),
         "commit": commit,
     }
@@ -103,7 +103,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--log", type=Path, default=Path(__file__).parents[1] / "artifacts" / "semantics.jsonl"
     )
-    parser.add_argument("--clauses", default="", help=f"of {', '.join(sorted(CLAUSES))}; default all")
+    parser.add_argument(
+        "--clauses", default="", help=f"of {', '.join(sorted(CLAUSES | PENDING))}; default {len(CLAUSES)}"
+    )
     return parser.parse_args()
 
 

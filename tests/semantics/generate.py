@@ -27,12 +27,19 @@ from .query import (
     Window,
 )
 
-#: Clauses that may be drawn; some need others.
+#: Clauses that are drawn by default, and those that are drawn only when asked for.
 CLAUSES = frozenset(
     [
         "union",
         "exclude current_time",
         "instance_not_in_window",
+        "aggregate order",
+        "ignore nulls",
+        "nth_value",
+    ]
+)
+PENDING = frozenset(
+    [
         "joins in history",
         "where on joins",
         "query in FROM",
@@ -45,9 +52,6 @@ CLAUSES = frozenset(
         "union all",
         "join on aggregate",
         "nested aggregates",
-        "aggregate order",
-        "ignore nulls",
-        "nth_value",
         "parameters",
         "id",
     ]

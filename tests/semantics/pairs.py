@@ -51,6 +51,21 @@ SAID = {
 }
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A pair that differs (or, where it does not, an error), and what is needed to see it again."""
+
+    place: str
+    what: str
+    differs: bool
+    data: Data
+    query: Query
+    turn: int
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.what}\n{describe(self.data, self.query)}"
+
+
 @dataclass
 class Outcome:
     """What comparing gave."""
@@ -58,7 +73,7 @@ class Outcome:
     pairs: int = 0
     values: int = 0
     clauses: dict[str, int] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
 
 def said(query: Query) -> set[str]:
@@ -116,6 +131,7 @@ def run_set(project: Any, seed: int, clauses: Collection[str], queries: int = QU
             project.storage.flush()
         now = upto(data, batches)
         for number, query in enumerate(drawn):
+            found: list[Disagreement] = []
             try:
                 comparison = Comparison(project, now, query, f"v{number}", defined.get(number))
                 defined[number] = comparison.view
@@ -126,7 +142,7 @@ def run_set(project: Any, seed: int, clauses: Collection[str], queries: int = QU
                 what = f"{type(error).__name__}: {error}"
             if what:
                 place = f"seed {seed}, query {number} after {batches} batches"
-                outcome.failures.append(f"{place}: {what}\n{describe(now, query)}")
+                outcome.failures.append(Failure(place, what, bool(found), now, query, number + state))
             else:
                 outcome.pairs += 1
                 counts.update(said(query))
