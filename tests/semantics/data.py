@@ -84,7 +84,6 @@ def draw_data(seed: int, name: str = "") -> Data:
     for table in tables.values():
         if table.time:
             _draw_availability(rng, table, step)
-    tables[anchor].id = "id" if rng.random() < 0.3 else None
     batches = _batches(rng, pending)
     for batch in batches:
         tables[batch.table].rows.extend(batch.rows)
