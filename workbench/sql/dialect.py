@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -244,19 +245,33 @@ class FeatureDialect(DuckDB):
     INDEX_OFFSET = 0
 
 
-def parse(text: str) -> exp.Expr:
+def parse(
+    text: str,
+    dialect: FeatureDialect | None = None,
+    parser: type[FeatureParser] = FeatureParser,
+    read: Callable[[list[Token]], list[Token]] = list,
+) -> exp.Expr:
     """Parse one query.
+
+    Parameters
+    ----------
+    text
+        The query.
+    dialect, parser
+        Another dialect's, which build on these.
+    read
+        What becomes of the text's tokens before they are parsed.
 
     Raises
     ------
     DefinitionError
         With the position, when the text is not one SELECT statement of the dialect.
     """
-    dialect = FeatureDialect()
+    dialect = dialect or FeatureDialect()
     try:
-        tokens = dialect.tokenize(text)
+        tokens = read(dialect.tokenize(text))
         _refuse_statements(tokens, text)
-        statements = FeatureParser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
+        statements = parser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
     except TokenError as error:
         raise _unclosed(error, text) from None
     except ParseError as error:

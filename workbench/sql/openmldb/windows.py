@@ -1,0 +1,37 @@
+"""Windows of OpenMLDB: plain numbers are milliseconds of a time, units are milliseconds of a whole number."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+from sqlglot.expressions.core import Expr as Node
+
+from workbench.plan.model import Frame
+from workbench.sql.dialect import UNITS, Bound, FeatureWindowBody
+from workbench.sql.windows import INTEGERS, Windows
+
+MILLISECOND = 1000
+
+
+class OpenMLDBWindows(Windows):
+    """Translates the windows of one OpenMLDB SELECT."""
+
+    def _frame(self, body: FeatureWindowBody, kind: str) -> Frame:
+        spec = body.args.get("spec")
+        if spec is None or spec.args.get("end") is None:
+            self.expressions.fail(
+                spec or body,
+                "an OpenMLDB window has a frame with both bounds",
+                "write ROWS_RANGE BETWEEN 1d PRECEDING AND CURRENT ROW, or ROWS BETWEEN 10 PRECEDING AND CURRENT ROW",
+            )
+        return super()._frame(body, kind)
+
+    def _distance(self, bound: Bound, value: Node | None, unit: str, kind: str) -> int:
+        if isinstance(value, exp.Neg):
+            return 0  # a place in the future, of which nothing is known: the frame ends at the request row
+        number = isinstance(value, exp.Literal) and not value.is_string and str(value.this).isdigit()
+        if unit != "range" or not number or value is None:
+            return super()._distance(bound, value, unit, kind)
+        micros = UNITS[bound.args["unit"]] if bound.args.get("unit") is not None else MILLISECOND
+        if kind in INTEGERS:
+            return int(value.this) * micros // MILLISECOND
+        return int(value.this) * micros
