@@ -133,7 +133,7 @@ class Label:
             metadata["dropped"] = str(found.dropped)
             return found.rows.select(list(self.schema)).to_reader()
 
-        return Result(self.schema, produce, metadata)
+        return Result(self.schema, produce, metadata, self.plan.kinds)
 
     # -- what a label cannot be
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,7 @@ from workbench.errors import Conflict, DefinitionError, NotFound
 from workbench.label import KIND as LABEL
 from workbench.label import Label, refusal
 from workbench.offline import Progress, Result, ad_hoc
+from workbench.offline.export import KindLike
 from workbench.offline.labels import as_of_time
 from workbench.offline.spine import spine_table
 from workbench.online import Engine, index_needs
@@ -277,6 +278,7 @@ class Project:
         prefix: bool = False,
         cut: int | None = None,
         as_of: datetime | str | None = None,
+        kinds: Mapping[str, KindLike] | None = None,
         progress: Progress | None = None,
     ) -> Result:
         """Return rows with the features of several views, each as of the row's own time, and a label.
@@ -303,6 +305,8 @@ class Project:
             Rows that arrived later are not known; by default all are.
         as_of
             The latest time that counts as known to the label; by default the newest time of the tables it looks at.
+        kinds
+            What columns are to a model (``{"city": "discrete:1000"}``), over what the queries say.
         progress
             Called with each step and the share that is done.
 
@@ -329,6 +333,7 @@ class Project:
             check_cut(self.storage, cut),
             prefix,
             as_of_time(as_of),
+            kinds or {},
             progress,
         ).result()
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from workbench.errors import Conflict, NotFound, RowError, WorkbenchError, did_you_mean
 from workbench.label import Label
 from workbench.offline import OfflineFeatures, Progress, Result
+from workbench.offline.export import KindLike, resolved
 from workbench.offline.labels import OfflineLabels
 from workbench.offline.spine import SEQ
 from workbench.plan.kinds import Kind
@@ -86,6 +87,8 @@ class TrainingSet:
         Rows that arrived later are not known.
     as_of
         The latest time that counts as known, for the label.
+    kinds
+        What columns are to a model, over what the queries say.
     progress
         Called with each step.
     """
@@ -98,13 +101,15 @@ class TrainingSet:
     cut: int
     prefix: bool = False
     as_of: datetime | None = None
+    kinds: Mapping[str, KindLike] = field(default_factory=dict)
     progress: Progress | None = None
     _columns: list[_Column] = field(default_factory=list)
 
     def result(self) -> Result:
         """Return the rows, to be computed when they are asked for."""
         self._columns.extend(self._named())
-        kinds = self._kinds()
+        columns = {column.name: column.type for column in self._columns}
+        kinds = resolved(columns, self._kinds(), self.kinds)
         metadata = {
             "cut": str(self.cut),
             "versions": ", ".join(f"{view.name}@{view.version}" for view in self.views),
@@ -121,7 +126,6 @@ class TrainingSet:
         if kinds:
             metadata["kinds"] = ", ".join(f"{name}={kind}" for name, kind in kinds.items())
         label = self._label_columns()
-        columns = {column.name: column.type for column in self._columns}
 
         def produce() -> pa.RecordBatchReader:
             return self._reader(metadata)
@@ -191,14 +195,16 @@ class TrainingSet:
         return tuple(c.name for c in self._columns if c.source is None and c.name.casefold() == named)
 
     def _kinds(self) -> dict[str, Kind]:
-        plans = self._plans()
-        kinds = {}
-        for column in self._columns:
-            if column.source is not None:
-                kind = plans[column.source].kinds.get(column.given)
-                if kind is not None:
-                    kinds[column.name] = kind
-        return kinds
+        """What the queries say that columns are, of the spine's own columns too where a feature repeats one."""
+        names = {(column.source, column.given.casefold()): column.name for column in self._columns}
+        kinds: dict[str, Kind] = {}
+        for number, plan in enumerate(self._plans()):
+            for given, kind in plan.kinds.items():
+                source = number if (number, given.casefold()) in names else None
+                name = names.get((source, given.casefold()))
+                if name is not None and (source is not None or _repeats(plan, given)):
+                    kinds.setdefault(name, kind)
+        return {column.name: kinds[column.name] for column in self._columns if column.name in kinds}
 
     # -- rows
 

@@ -134,7 +134,7 @@ class OfflineFeatures:
             )
 
         metadata = {"plan_hash": self.plan.hash, "cut": str(known), "table": self.plan.table}
-        return Result(columns, produce, metadata)
+        return Result(columns, produce, metadata, self.plan.kinds)
 
     def _reader(
         self, connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, anchors: Any

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
 from workbench.errors import did_you_mean
+from workbench.offline import export
+from workbench.offline.export import Format, KindLike
 from workbench.plan.kinds import Kind
 
 if TYPE_CHECKING:
@@ -94,6 +96,103 @@ class Result:
                 )
         return target
 
+    def to_csv(
+        self,
+        path: str | Path,
+        *,
+        header: bool = True,
+        kinds: Mapping[str, KindLike] | None = None,
+        discrete: Literal["hash", "value"] = "hash",
+        format: Format = "exact",
+    ) -> Path:
+        """Write the rows to a CSV file, batch by batch.
+
+        Floats are written so that they read back as the same floats; NULL is an empty field, and an empty text is
+        ``""``; lists, structs and maps are JSON.
+
+        Parameters
+        ----------
+        path
+            The file.
+        header
+            Write the names of the columns first.
+        kinds
+            What columns are to a model, over what the query says: ``{"city": "discrete:1000"}``.
+        discrete
+            Columns that are said to be discrete are written as their hash (see :mod:`workbench.offline.hashing`), or
+            as they are. Columns of which nothing is said are written as they are.
+        format
+            ``openmldb`` writes what OpenMLDB's ``csv(...)`` gives: no header, numbers with six digits, every text
+            hashed, no quotes.
+        """
+        target, known = Path(path), export.resolved(self.columns, self.kinds, kinds)
+        if format == "openmldb":
+            return self._lines(target, export.csv_lines(self.to_reader(), self.columns, known))
+        hashed = known if discrete == "hash" else {}
+        export.write_csv(target, self.to_reader(), self.columns, hashed, header)
+        return target
+
+    def to_libsvm(
+        self,
+        path: str | Path,
+        *,
+        label: str | None = None,
+        kinds: Mapping[str, KindLike] | None = None,
+        buckets: int = export.BUCKETS,
+        format: Format = "exact",
+    ) -> Path:
+        """Write the rows to a LIBSVM file, batch by batch: ``label slot:value slot:value ...``.
+
+        Slots are those of :meth:`libsvm_slots`. A continuous feature is its slot and number, a discrete one the slot of
+        its bucket (the first slot plus the hash modulo the number of buckets) and 1; NULL is left out.
+
+        Parameters
+        ----------
+        path
+            The file.
+        label
+            The column to predict; by default the training set's label, or the one column that the query says is one.
+        kinds
+            What columns are to a model, over what the query says. Of the others numbers and booleans are continuous
+            and texts are discrete.
+        buckets
+            How many buckets a discrete column has, where nothing says it.
+        format
+            ``openmldb`` writes what OpenMLDB's ``libsvm(...)`` gives: numbers with six digits, and a discrete feature
+            without buckets as its hash in place of a slot.
+
+        Raises
+        ------
+        RowError
+            A row has no label.
+        WorkbenchError
+            There is no label, or a column cannot be a feature.
+        """
+        known = export.resolved(self.columns, self.kinds, kinds)
+        target = export.libsvm_label(self.columns, known, self.label, label)
+        slots = export.libsvm_slots(self.columns, known, target, buckets, format)
+        lines = export.libsvm_lines(self.to_reader(), self.columns, known, target, slots, format)
+        return self._lines(Path(path), lines)
+
+    def libsvm_slots(
+        self,
+        *,
+        label: str | None = None,
+        kinds: Mapping[str, KindLike] | None = None,
+        buckets: int = export.BUCKETS,
+    ) -> dict[str, range]:
+        """Return which slots of a LIBSVM file each feature has, for the same arguments as :meth:`to_libsvm`."""
+        known = export.resolved(self.columns, self.kinds, kinds)
+        target = export.libsvm_label(self.columns, known, self.label, label)
+        slots = export.libsvm_slots(self.columns, known, target, buckets, "exact")
+        return {name: range(slot, slot + (kind.buckets or 1)) for name, (slot, kind) in slots.items()}
+
+    def _lines(self, path: Path, lines: Iterable[pa.Array]) -> Path:
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            for part in lines:
+                file.writelines(f"{line}\n" for line in part.to_pylist())
+        return path
+
     df = to_pandas
     pl = to_polars
     arrow = to_pyarrow
@@ -107,7 +206,9 @@ class Result:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        close = did_you_mean(name, ("to_pandas", "to_polars", "to_pyarrow", "to_parquet", "columns"))
+        close = did_you_mean(
+            name, ("to_pandas", "to_polars", "to_pyarrow", "to_parquet", "to_csv", "to_libsvm", "columns")
+        )
         hint = close or "call .to_pandas(), .to_polars() or .to_pyarrow() first"
         raise AttributeError(f"a Result has no {name!r}: {hint}")
 

@@ -113,7 +113,7 @@ class _Analysis:
         outputs = []
         for name, value in self.outputs.items():
             rendered = self.expr(value)
-            outputs.append(Feature(name, rendered, rendered.type))
+            outputs.append(Feature(name, rendered, rendered.type, _kind(value)))
         plan = FeaturePlan(
             table=self.anchor.name,
             time=self.anchor.time,
@@ -129,7 +129,7 @@ class _Analysis:
         if type_of is None:
             return plan
         types = type_of(plan)
-        return _with(plan, outputs=tuple(Feature(o.name, o.expr, types[o.name]) for o in plan.outputs))
+        return _with(plan, outputs=tuple(_with(output, type=types[output.name]) for output in plan.outputs))
 
     def _anchor_columns(self, plan: FeaturePlan) -> tuple[tuple[str, str], ...]:
         used = {plan.time} if plan.time else set()
@@ -150,6 +150,8 @@ class _Analysis:
             return self._feature_window(value)
         if isinstance(value, ops.TimestampNow | ops.DateNow):
             return self._now(isinstance(value, ops.DateNow))
+        if isinstance(value, Native) and value.kind == "signature":
+            return self.expr(value.args[0], rows)
         if isinstance(value, Native):
             args = tuple(self.expr(arg, rows) for arg in value.args)
             return _native(value, args)
@@ -277,6 +279,11 @@ def anchor_expressions(plan: FeaturePlan) -> list[e.Expr]:
     for aggregate in plan.aggregates:
         found += aggregate.inputs
     return [value for value in found if value is not None]
+
+
+def _kind(value: ops.Value) -> str | None:
+    """What an output is to a model, where the query says it."""
+    return value.name if isinstance(value, Native) and value.kind == "signature" else None
 
 
 def _native(value: Native, args: tuple[e.Expr, ...]) -> e.Expr:

@@ -24,7 +24,10 @@ from workbench.values.types import canonical
 
 
 class Native(ops.Value):
-    """``kind`` is a node kind of :mod:`workbench.plan.expr` (call, op, sql, literal); ``name`` its name or text."""
+    """``kind`` is a node kind of :mod:`workbench.plan.expr` (call, op, sql, literal); ``name`` its name or text.
+
+    The kind ``signature`` marks an output: ``name`` is what its one argument is to a model.
+    """
 
     kind: str
     name: str

@@ -13,6 +13,7 @@ from workbench.sql.dialect import FeatureDialect
 from workbench.sql.functions import NOW_DATE, NOW_TIMESTAMP
 from workbench.sql.nodes import Nodes, braced
 from workbench.sql.scope import Scope
+from workbench.sql.signatures import is_signature, signature
 
 #: Words without parentheses that mean "now", and their types.
 NOW_WORDS: dict[type[exp.Expr], str] = {
@@ -46,6 +47,8 @@ class Calls(Nodes):
         folded = name.casefold()
         if folded in NOW_TIMESTAMP or folded in NOW_DATE:
             return self.now(node, "TIMESTAMP" if folded in NOW_TIMESTAMP else "DATE")
+        if is_signature(node):
+            return signature(self, node, lambda inner: self.translate(inner, scope))
         try:
             aggregate = self.functions.is_aggregate(name)
         except WorkbenchError as error:

@@ -18,6 +18,7 @@ from workbench.sql.dialects import WORKBENCH, Dialect
 from workbench.sql.functions import Functions
 from workbench.sql.outputs import TIMES, refusal
 from workbench.sql.scope import Relation, Scope
+from workbench.sql.signatures import inside
 from workbench.sql.sources import row_source
 from workbench.sql.windows import ORDERED, Windows
 
@@ -437,6 +438,7 @@ class _Select:
     def _output_name(self, item: exp.Expr, before: dict[str, ops.Value]) -> str:
         if isinstance(item, exp.Alias):
             return str(item.alias)
+        item = inside(item)
         if isinstance(item, exp.Column):
             return str(item.name)
         call = item.find(exp.Anonymous)
