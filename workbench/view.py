@@ -13,6 +13,7 @@ from workbench.consistency import Check, Report
 from workbench.deployment import Deployment, ensure_server, wait_for_generation
 from workbench.errors import DefinitionError, RowError, WorkbenchError
 from workbench.offline import OfflineFeatures, Progress, Result
+from workbench.offline.cost import rows_touched
 from workbench.offline.data_lint import lint_data, lint_spine
 from workbench.offline.why import Why, why
 from workbench.online import Engine, index_needs
@@ -80,8 +81,9 @@ class View:
         return self.plan.request_columns
 
     def explain(self) -> str:
-        """Return what the view reads and computes, in words."""
-        return f"{explain(self.plan)}\nas a feature query: view.to_sql('workbench')"
+        """Return what the view reads and computes, in words, and how many stored rows requests touch."""
+        touched = rows_touched(self.project.storage, self.plan)
+        return f"{explain(self.plan, touched)}\nas a feature query: view.to_sql('workbench')"
 
     def lineage(self) -> Sequence[FeatureLineage]:
         """Return, for each feature, the stored columns that it is made of."""

@@ -111,6 +111,8 @@ def _parts(plan: FeaturePlan, names: Mapping[FeaturePlan, str]) -> list[str]:
 
 def _requests(plan: FeaturePlan, names: Mapping[FeaturePlan, str], touched: Sequence[Touched]) -> list[str]:
     """How a request is answered, and what it costs."""
+    if any(window.frame.ahead for window in plan.windows):
+        return ["a label: it looks ahead, so no request is ever answered with it"]
     lines = ["request driver: reference (DuckDB request form)"]
     for part in plan.nested():
         of = f" ({names[part]})" if part in names else ""
