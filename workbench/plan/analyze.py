@@ -1,4 +1,9 @@
-"""From the Ibis tree of a view to its :class:`~workbench.plan.model.FeaturePlan`."""
+"""From the Ibis tree of a view to its :class:`~workbench.plan.model.FeaturePlan`.
+
+What a plan cannot say by itself is computed by a plan below it (``rows``): joined columns and aggregates that a history
+window reads from its rows, and aggregates that a key, a condition or another aggregate reads of the anchor row. Such
+values are *staged*: they become columns of the plan below, which is analysed in the same way.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,22 @@ from workbench.errors import DefinitionError, did_you_mean
 from workbench.plan import expr as e
 from workbench.plan.model import Aggregate, Feature, FeaturePlan, Key, Lookup, SortKey, Source, Union, Window
 from workbench.plan.native import native
-from workbench.plan.ops import FeatureWindow, LookupSpec, Native, RowSource, UnionSpec, WindowSpec
+from workbench.plan.ops import (
+    FeatureWindow,
+    LookupSpec,
+    Native,
+    RowSource,
+    Staged,
+    UnionSpec,
+    WindowSpec,
+    relation,
+)
+from workbench.plan.prune import anchor_expressions, pruned
 from workbench.plan.tables import SourceTable
+from workbench.plan.unfold import Unfolded, unfold
 
-K = TypeVar("K")
 T = TypeVar("T", bound=msgspec.Struct)
+Staging = dict[ops.Value, tuple[str, str]]
 
 
 def analyze(
@@ -44,74 +60,48 @@ def analyze(
     DefinitionError
         When the tree holds something that has no online form.
     """
-    return _Analysis(expression.op(), tables, dialect).plan(type_of)
+    by_name = {name.casefold(): table for name, table in tables.items()}
+    plan = pruned(_plan(unfold(expression.op(), by_name), by_name, dialect))
+    if type_of is None:
+        return plan
+    types = type_of(plan)
+    return _with(plan, outputs=tuple(_with(output, type=types[output.name]) for output in plan.outputs))
+
+
+def _plan(view: Unfolded, tables: Mapping[str, SourceTable], dialect: str) -> FeaturePlan:
+    """The plan of a view, over one of staged values where it needs them."""
+    staged: Staging = {}
+    while True:
+        analysis = _Analysis(view, tables, dialect, staged)
+        plan = analysis.plan()
+        if not analysis.missing:
+            return plan
+        staged = staged | analysis.missing
 
 
 class _Analysis:
-    def __init__(self, root: ops.Relation, tables: Mapping[str, SourceTable], dialect: str) -> None:
-        self.tables = {name.casefold(): table for name, table in tables.items()}
+    """One plan: values over its anchor rows, of which those in ``staged`` are columns of the plan below."""
+
+    def __init__(
+        self, view: Unfolded, tables: Mapping[str, SourceTable], dialect: str, staged: Staging
+    ) -> None:
+        self.view = view
+        self.anchor = view.anchor
+        self.tables = tables
         self.dialect = dialect
-        self.outputs: dict[str, ops.Value] = {}
-        self.filters: list[ops.Value] = []
-        self.anchor = self._unfold(root)
+        self.staged = staged
+        self.missing: Staging = {}
         self.windows: dict[Window, Window] = {}
         self.lookups: dict[LookupSpec, str] = {}
         self.lookup_columns: dict[LookupSpec, dict[e.Expr, str]] = {}
         self.built: list[Lookup] = []
         self.aggregates: dict[Aggregate, Aggregate] = {}
 
-    # -- relations
-
-    def _unfold(self, root: ops.Relation) -> SourceTable:
-        """Inline projections and filters down to the anchor table."""
-        node = root
-        values: dict[str, ops.Value] | None = None
-        while not isinstance(node, ops.PhysicalTable):
-            if isinstance(node, ops.Project):
-                below = dict(node.values)
-                values = below if values is None else self._inlined(values, node, below)
-                self.filters = list(self._inlined(dict(enumerate(self.filters)), node, below).values())
-                node = node.parent
-            elif isinstance(node, ops.Filter | ops.DropColumns):
-                parent_fields = {name: ops.Field(node.parent, name) for name in node.schema}
-                values = self._inlined(values, node, parent_fields) if values is not None else parent_fields
-                self.filters = [
-                    *(node.predicates if isinstance(node, ops.Filter) else ()),
-                    *self._inlined(dict(enumerate(self.filters)), node, parent_fields).values(),
-                ]
-                node = node.parent
-            else:
-                raise DefinitionError(
-                    f"{type(node).__name__} has no online form",
-                    hint="a feature view projects and filters one table, with windows and last joins",
-                )
-        if isinstance(node, ops.InMemoryTable):
-            raise DefinitionError(
-                "a DataFrame cannot be the anchor of a view in this version",
-                hint="project.create_table(name, frame, time=...), then ibis.table(schema, name=name)",
-            )
-        name = str(node.name)
-        table = self.tables.get(name.casefold())
-        if table is None:
-            raise DefinitionError(f"no table {name!r} in this project")
-        self.root = node
-        self.outputs = values if values is not None else {n: ops.Field(node, n) for n in node.schema}
-        return table
-
-    def _inlined(
-        self, values: Mapping[K, ops.Value], relation: ops.Relation, below: Mapping[str, ops.Value]
-    ) -> dict[K, ops.Value]:
-        """Values over ``relation`` as values over what lies below it."""
-        fields = {ops.Field(relation, name): value for name, value in below.items()}
-        fields[relation] = relation.parent
-        return {key: value.replace(fields) for key, value in values.items()}
-
-    # -- the plan
-
-    def plan(self, type_of: Callable[[FeaturePlan], dict[str, str]] | None) -> FeaturePlan:
-        where = e.conjunction(*[self.expr(value) for value in self.filters])
+    def plan(self) -> FeaturePlan:
+        """Return the plan; where ``missing`` is not empty then, it is to be made again with that staged too."""
+        where = e.conjunction(*[self.expr(value) for value in self.view.filters])
         outputs = []
-        for name, value in self.outputs.items():
+        for name, value in self.view.outputs.items():
             rendered = self.expr(value)
             outputs.append(Feature(name, rendered, rendered.type, _kind(value)))
         plan = FeaturePlan(
@@ -126,10 +116,7 @@ class _Analysis:
             dialect=self.dialect,
         )
         plan = _with(plan, anchor_columns=self._anchor_columns(plan))
-        if type_of is None:
-            return plan
-        types = type_of(plan)
-        return _with(plan, outputs=tuple(_with(output, type=types[output.name]) for output in plan.outputs))
+        return plan if self.missing or not self.staged else self._over(plan, self._below(plan))
 
     def _anchor_columns(self, plan: FeaturePlan) -> tuple[tuple[str, str], ...]:
         used = {plan.time} if plan.time else set()
@@ -138,37 +125,89 @@ class _Analysis:
         for window in plan.windows:
             if window.history:
                 used |= plan.columns_of(window)
-        return tuple((name, kind) for name, kind in self.anchor.columns.items() if name in used)
+        columns = self.anchor.columns | dict(self.staged.values())
+        return tuple((name, kind) for name, kind in columns.items() if name in used)
+
+    # -- the plan below
+
+    def _below(self, plan: FeaturePlan) -> FeaturePlan:
+        """The plan of the staged values, with the columns of the table that this one reads."""
+        staged = {name: value for value, (name, _) in self.staged.items()}
+        root = relation(self.anchor, "anchor")
+        read: dict[str, ops.Value] = {
+            name: ops.Field(root, name) for name, _ in plan.anchor_columns if name not in staged
+        }
+        plain = not any(value.find((FeatureWindow, Staged)) for value in self.view.filters)
+        filters = self.view.filters if plain else []
+        return _plan(Unfolded(self.anchor, read | staged, filters), self.tables, self.dialect)
+
+    def _over(self, plan: FeaturePlan, below: FeaturePlan) -> FeaturePlan:
+        """This plan over the one below: history windows that read staged columns read its rows."""
+        staged = {name for name, _ in self.staged.values()}
+        windows = []
+        for window in plan.windows:
+            if window.history and plan.columns_of(window) & staged:
+                window = _with(window, source=_with(window.source, rows=below))
+            windows.append(window)
+        return _with(plan, windows=tuple(windows), rows=below)
+
+    def _stage(self, value: ops.Value, kind: str, source: str) -> e.Column:
+        """A value of an anchor row as a column of the plan below: of the anchor, or of a row of its history."""
+        if value not in self.staged and value not in self.missing:
+            self.missing[value] = (f"__v{len(self.staged) + len(self.missing)}", kind)
+        name, _ = self.staged.get(value) or self.missing[value]
+        return e.Column(source, name, kind)
 
     # -- values
 
-    def expr(self, value: ops.Value, rows: ops.Relation | None = None) -> e.Expr:
-        """Return a value as a plan expression; fields of ``rows`` are columns of a window's row."""
+    def expr(self, value: ops.Value, source: RowSource | None = None, early: bool = False) -> e.Expr:
+        """Return a value as a plan expression.
+
+        Parameters
+        ----------
+        value
+            The value.
+        source
+            The rows at hand: their fields are columns of a window's row.
+        early
+            Whether it is read before the aggregates are there, as in a key.
+        """
         if isinstance(value, ops.Field):
-            return self._field(value, rows)
+            return self._field(value, source)
+        if isinstance(value, Staged):
+            row = source is not None and value.rows == source.rows
+            return self._stage(value.value, value.duckdb_type, e.ROW if row else e.ANCHOR)
         if isinstance(value, FeatureWindow):
+            aggregate = not isinstance(value.spec, LookupSpec)
+            if value in self.staged or (aggregate and (early or source is not None)):
+                return self._stage(value, value.duckdb_type, e.ANCHOR)
             return self._feature_window(value)
         if isinstance(value, ops.TimestampNow | ops.DateNow):
             return self._now(isinstance(value, ops.DateNow))
         if isinstance(value, Native) and value.kind == "signature":
-            return self.expr(value.args[0], rows)
+            return self.expr(value.args[0], source, early)
         if isinstance(value, Native):
-            args = tuple(self.expr(arg, rows) for arg in value.args)
+            args = tuple(self.expr(arg, source, early) for arg in value.args)
             return _native(value, args)
-        return native(value, lambda child: self.expr(child, rows))
+        return native(value, lambda child: self.expr(child, source, early))
 
-    def _field(self, field: ops.Field, rows: ops.Relation | None) -> e.Column:
-        relation = field.rel
-        if rows is not None and relation == rows:
-            table = self.tables[str(relation.name).casefold()]
-            return e.Column(e.ROW, str(field.name), table.columns[str(field.name)])
-        if field.name not in self.anchor.columns:
-            close = did_you_mean(str(field.name), self.anchor.columns)
+    def _early(self, value: ops.Value) -> e.Expr:
+        return self.expr(value, early=True)
+
+    def _field(self, field: ops.Field, source: RowSource | None) -> e.Column:
+        name = str(field.name)
+        if source is not None and field.rel == source.rows:
+            columns = (
+                self.tables[source.table.casefold()].columns if source.plan is None else source.plan.features
+            )
+            return e.Column(e.ROW, name, columns[name])
+        if name not in self.anchor.columns:
+            close = did_you_mean(name, self.anchor.columns)
             raise DefinitionError(
-                f"no column {field.name!r} in {self.anchor.name}" + (f"; {close}" if close else ""),
+                f"no column {name!r} in {self.anchor.name}" + (f"; {close}" if close else ""),
                 hint=f"its columns are {', '.join(self.anchor.columns)}",
             )
-        return e.Column(e.ANCHOR, str(field.name), self.anchor.columns[str(field.name)])
+        return e.Column(e.ANCHOR, name, self.anchor.columns[name])
 
     def _now(self, date: bool) -> e.Expr:
         """ibis.now() and ibis.today(): the time of the anchor row, on both sides."""
@@ -181,18 +220,18 @@ class _Analysis:
         if isinstance(value.spec, LookupSpec):
             return self._lookup_column(value.spec, value.args[0], value.duckdb_type)
         window = self._window(value.spec)
-        rows = value.spec.source.rows
+        source = value.spec.source
         aggregate = Aggregate(
             name="",
             window=window.name,
             function=value.function,
-            args=tuple(self.expr(arg, rows) for arg in value.args),
+            args=tuple(self.expr(arg, source) for arg in value.args),
             type=value.duckdb_type,
             distinct=value.distinct,
-            where=self.expr(value.where, rows) if value.where is not None else None,
+            where=self.expr(value.where, source) if value.where is not None else None,
             cast=value.cast,
             order=tuple(
-                SortKey(self.expr(key, rows), descending, nulls_first)
+                SortKey(self.expr(key, source), descending, nulls_first)
                 for key, (descending, nulls_first) in zip(value.order, value.directions, strict=True)
             ),
         )
@@ -200,44 +239,52 @@ class _Analysis:
             self.aggregates[aggregate] = _with(aggregate, name=f"a{len(self.aggregates)}")
         return e.AggregateRef(self.aggregates[aggregate].name, value.duckdb_type)
 
+    # -- windows and lookups
+
     def _source(self, source: RowSource) -> Source:
-        where = self.expr(source.where, source.rows) if source.where is not None else None
-        return Source(source.table, source.time, source.own, where, source.delay, source.ttl)
+        where = self.expr(source.where, source) if source.where is not None else None
+        return Source(source.table, source.time, source.own, where, source.delay, source.ttl, source.plan)
 
     def _window(self, spec: WindowSpec) -> Window:
         window = Window(
             name="",
             source=self._source(spec.source),
             history=spec.history,
-            keys=tuple(Key(row, self.expr(anchor)) for row, anchor in spec.keys),
+            keys=tuple(Key(row, self._early(anchor)) for row, anchor in spec.keys),
             order=spec.order,
-            order_anchor=self.expr(spec.order_anchor) if spec.order_anchor is not None else None,
+            order_anchor=self._early(spec.order_anchor) if spec.order_anchor is not None else None,
             frame=spec.frame,
             maxsize=spec.maxsize,
             exclude_current_row=spec.exclude_current_row,
             exclude_current_time=spec.exclude_current_time,
             instance_not_in_window=spec.instance_not_in_window,
-            union=tuple(self._union(union) for union in spec.union),
+            union=tuple(self._union(union, spec.source) for union in spec.union),
         )
         if window not in self.windows:
             self.windows[window] = _with(window, name=f"w{len(self.windows)}")
         return self.windows[window]
 
-    def _union(self, spec: UnionSpec) -> Union:
-        columns = tuple((name, self.expr(value, spec.source.rows)) for name, value in spec.columns)
-        return Union(self._source(spec.source), columns)
+    def _union(self, spec: UnionSpec, window: RowSource) -> Union:
+        """A source of a merged window; staged columns that nothing reads are not staged for it."""
+        columns = []
+        for column, value in spec.columns:
+            if isinstance(column, Staged) and column.value not in self.staged:
+                continue
+            name = self.expr(column, window)
+            assert isinstance(name, e.Column)
+            columns.append((name.name, self.expr(value, spec.source)))
+        return Union(self._source(spec.source), tuple(columns))
 
     def _lookup_column(self, spec: LookupSpec, value: ops.Value, kind: str) -> e.Column:
         if spec not in self.lookups:
             # Keys and conditions may read earlier lookups, which get their names (and places) first.
-            keys = tuple(Key(row, self.expr(anchor)) for row, anchor in spec.keys)
+            keys = tuple(Key(row, self._early(anchor)) for row, anchor in spec.keys)
             source = self._source(spec.source)
-            self.lookups[spec] = f"j{len(self.lookups)}"
+            name = self.lookups[spec] = f"j{len(self.lookups)}"
             self.lookup_columns[spec] = {}
-            name = self.lookups[spec]
             self.built.append(Lookup(name, source, keys, spec.order, (), spec.timed, spec.null_keys))
         columns = self.lookup_columns[spec]
-        row_value = self.expr(value, spec.source.rows)
+        row_value = self.expr(value, spec.source)
         if row_value not in columns:
             columns[row_value] = f"c{len(columns)}"
         return e.Column(self.lookups[spec], columns[row_value], kind)
@@ -265,20 +312,6 @@ class _Analysis:
             columns = self.lookup_columns[by_name[lookup.name]]
             finished.append(_with(lookup, columns=tuple((name, value) for value, name in columns.items())))
         return finished
-
-
-def anchor_expressions(plan: FeaturePlan) -> list[e.Expr]:
-    """Every expression of a plan that may read the anchor row."""
-    found: list[e.Expr | None] = [plan.where, *(output.expr for output in plan.outputs)]
-    parts: tuple[Window | Lookup, ...] = (*plan.windows, *plan.lookups)
-    for part in parts:
-        found += [part.source.where, *(key.anchor for key in part.keys)]
-        if isinstance(part, Window):
-            found += [union.source.where for union in part.union]
-    found += [window.order_anchor for window in plan.windows]
-    for aggregate in plan.aggregates:
-        found += aggregate.inputs
-    return [value for value in found if value is not None]
 
 
 def _kind(value: ops.Value) -> str | None:

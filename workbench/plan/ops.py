@@ -18,7 +18,7 @@ from ibis.common.annotations import attribute
 from ibis.common.collections import FrozenOrderedDict
 from ibis.common.typing import VarTuple
 
-from workbench.plan.model import Frame
+from workbench.plan.model import FeaturePlan, Frame
 from workbench.plan.tables import SourceTable
 from workbench.values.types import canonical
 
@@ -46,7 +46,8 @@ class Native(ops.Value):
 class RowSource:
     """The rows of a window or lookup: a table under a name of its own, and the condition on its rows.
 
-    ``rows`` is the relation whose fields mean "a row of the window" (an anchor's field means the anchor row).
+    ``rows`` is the relation whose fields mean "a row of the window" (an anchor's field means the anchor row). With
+    ``plan`` the rows are not the table's but what that plan makes of them; see :class:`workbench.plan.model.Source`.
     """
 
     table: str
@@ -56,14 +57,18 @@ class RowSource:
     where: ops.Value | None = None
     delay: int = 0
     ttl: int | None = None
+    plan: FeaturePlan | None = None
 
 
 @dataclass(frozen=True)
 class UnionSpec:
-    """A table of WINDOW ... UNION: its rows, and the anchor's column names over them."""
+    """A table of WINDOW ... UNION: its rows, and what stands for the columns of the window's rows over them.
+
+    A column of the window's rows is a field of them, or :class:`Staged`.
+    """
 
     source: RowSource
-    columns: tuple[tuple[str, ops.Value], ...]
+    columns: tuple[tuple[ops.Value, ops.Value], ...]
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,30 @@ class FeatureWindow(ops.Value):
     def relations(self) -> frozenset[ops.Relation]:
         """A feature window is a column of the anchor, whatever tables it reads."""
         return frozenset({self.anchor})
+
+
+class Staged(ops.Value):
+    """A value of an anchor row as a column that the plan below computes.
+
+    ``rows`` says of which row: the anchor's relation for the anchor row, the history's for a row of a history window,
+    as of its own position. ``value`` is over the anchor row in both cases.
+    """
+
+    value: Any
+    rows: ops.Relation
+    duckdb_type: str
+
+    shape = ds.columnar
+
+    @property
+    def dtype(self) -> dt.DataType:
+        """Ibis's name of the type."""
+        return ibis_type(self.duckdb_type)
+
+    @attribute
+    def relations(self) -> frozenset[ops.Relation]:
+        """The relation of the row that it is a value of."""
+        return frozenset({self.rows})
 
 
 def ibis_type(duckdb_type: str) -> dt.DataType:

@@ -221,7 +221,7 @@ class RequestForm:
     def _merged(self, stage: Stage, anchors: str) -> str | None:
         """The rows of several tables, numbered together: nearest first, at equal times in the order of the tables."""
         assert stage.members is not None
-        types = dict(self.plan.anchor_columns)
+        types = stage.row_types(self.plan)
         branches = []
         for rank, member in enumerate(stage.members):
             values = dict(member.columns)

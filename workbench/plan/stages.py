@@ -47,6 +47,18 @@ class Stage(msgspec.Struct, frozen=True):
         """Return SQL of the order value of a source row ``r`` as BIGINT, given the types of the source's columns."""
         return "0" if self.order is None else order_sql(f"r.{quote(self.order)}", types[self.order])
 
+    def row_types(self, plan: FeaturePlan) -> dict[str, str]:
+        """Return the types of the stage's columns, as the plan says them."""
+        if self.history:
+            return dict(plan.anchor_columns)
+        values = [self.source.where, *(value for a in self.aggregates for value in a.inputs)]
+        types = {self.source.time: "TIMESTAMP"} if self.source.time is not None else {}
+        types |= {key.row: key.anchor.type for key in self.keys}
+        if self.order is not None and self.order_anchor is not None:
+            types[self.order] = self.order_anchor.type
+        nodes = [node for value in values if value is not None for node in e.walk(value)]
+        return types | {n.name: n.type for n in nodes if isinstance(n, e.Column) and n.source == e.ROW}
+
     @property
     def needs_anchor(self) -> bool:
         """Whether an aggregate or the source's condition reads the anchor row or a lookup as a constant."""

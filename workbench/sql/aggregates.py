@@ -198,14 +198,7 @@ class Aggregates:
         return [self._translated(item, rows) for item in call.items]
 
     def _translated(self, item: Node, rows: Scope) -> ops.Value:
-        x = self.expressions
-        if (inner := item.find(exp.Window)) is not None:
-            x.fail(
-                inner,
-                "a window function inside an aggregate is not available in this version",
-                "compute the inner value as a column of the table",
-            )
-        return x.translate(item, rows)
+        return self.expressions.translate(item, rows)
 
     # -- values of one row
 

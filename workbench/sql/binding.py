@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from workbench.errors import DefinitionError, WorkbenchError
 from workbench.plan import expr as e
-from workbench.plan.ops import FeatureWindow, Native
+from workbench.plan.ops import FeatureWindow, Native, Staged
 from workbench.plan.render import render
 from workbench.sql import dialect
 from workbench.sql.functions import Functions
@@ -43,7 +43,7 @@ class Binding:
 
     def type_of(self, value: ops.Value) -> str:
         """Return the DuckDB type of a value."""
-        if isinstance(value, Native | FeatureWindow):
+        if isinstance(value, Native | FeatureWindow | Staged):
             return value.duckdb_type
         assert isinstance(value, ops.Field)
         return self.tables[value.rel][value.name]

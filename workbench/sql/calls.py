@@ -35,8 +35,16 @@ REFUSED: dict[type[exp.Expr], tuple[str, str]] = {
 }
 
 
+#: Functions that only windows have.
+WINDOWED = frozenset({"lag", "lead", "first_value", "last_value", "nth_value"})
+
+
 class Calls(Nodes):
     """Translates function calls."""
+
+    @abstractmethod
+    def _over(self, node: exp.Expr, scope: Scope) -> ops.Value:
+        """Return the value of an aggregate or another function of a window."""
 
     @abstractmethod
     def now(self, node: exp.Expr, kind: str) -> ops.Value:
@@ -50,10 +58,13 @@ class Calls(Nodes):
         if is_signature(node):
             return signature(self, node, lambda inner: self.translate(inner, scope))
         try:
-            aggregate = self.functions.is_aggregate(name)
+            aggregate = folded not in WINDOWED and self.functions.is_aggregate(name)
         except WorkbenchError as error:
             self.fail(node, error.message, error.hint)
-        if aggregate and "scalar" not in self.functions.info(name).kinds:
+        windowed = folded in WINDOWED or (aggregate and "scalar" not in self.functions.info(name).kinds)
+        if windowed and scope.window is not None:
+            return self._over(node, scope)
+        if windowed:
             self.fail(
                 node,
                 f"{name}() is an aggregate and needs a window",

@@ -8,9 +8,10 @@ from dataclasses import replace
 import ibis.expr.types as ir
 
 from workbench.errors import DefinitionError, Position, WorkbenchError
-from workbench.plan.analyze import analyze, anchor_expressions
+from workbench.plan.analyze import analyze
 from workbench.plan.expr import Call, Expr, walk
 from workbench.plan.model import FeaturePlan, Lookup
+from workbench.plan.prune import anchor_expressions
 from workbench.plan.render import quote
 from workbench.plan.request_form import RequestForm
 from workbench.plan.stages import Stage, lookup_columns
@@ -54,9 +55,6 @@ def define(
         raise DefinitionError(
             f"a feature view is defined by the text of a SELECT or by an Ibis expression, not by {type(query).__name__}"
         )
-    expression = query
-    if isinstance(query, str):
-        expression = translate(query, tables, functions, replace(dialect_of(dialect), ahead=ahead))
     by_name = {table.name: table for table in tables.values()}
 
     def types(plan: FeaturePlan) -> dict[str, str]:
@@ -69,7 +67,14 @@ def define(
                 raise DefinitionError(f"{name}: {refused[0]}", hint=refused[1])
         return found
 
-    return analyze(expression, tables, types, dialect)
+    def plan_of(view: ir.Table) -> FeaturePlan:
+        return analyze(view, tables, types, dialect)
+
+    if isinstance(query, str):
+        return plan_of(
+            translate(query, tables, functions, replace(dialect_of(dialect), ahead=ahead), plan_of)
+        )
+    return plan_of(query)
 
 
 def _check_calls(plan: FeaturePlan, functions: Functions) -> None:
@@ -127,12 +132,13 @@ def output_types(
 
     def rows(part: Stage | Lookup, anchors: str) -> str:
         names = part.columns if isinstance(part, Stage) else lookup_columns(plan, part)
-        columns = tables[part.source.table].columns
+        below = part.source.rows
+        columns = tables[part.source.table].columns if below is None else below.features
         return _empty(
             {"__pos": "BIGINT", "__age": "BIGINT", "__seq": "BIGINT"}, {n: columns[n] for n in names}
         )
 
-    request = _empty({"__anchor": "BIGINT", "__seq": "BIGINT"}, plan.request_columns)
+    request = _empty({"__anchor": "BIGINT", "__seq": "BIGINT"}, dict(plan.anchor_columns))
     sql = RequestForm(plan, rows, request, grouped=False, request_included=True).sql()
     try:
         described = functions.describe(sql)

@@ -92,7 +92,7 @@ class Expressions(Calls):
         self, source: str, functions: Functions, over: OverHandler, now: Callable[[], ops.Value | None]
     ) -> None:
         super().__init__(source, functions)
-        self._over = over
+        self._handler = over
         self._now = now
 
     def translate(self, node: exp.Expr, scope: Scope) -> ops.Value:
@@ -124,6 +124,9 @@ class Expressions(Calls):
         if type(node) in _CALLS:
             return self.bind(node, "call", _CALLS[type(node)], self.sides(node, scope))
         self.fail(node, f"{node.key.upper()} is not available in a feature query")
+
+    def _over(self, node: exp.Expr, scope: Scope) -> ops.Value:
+        return self._handler(node, scope)
 
     def condition(self, node: exp.Expr, scope: Scope) -> ops.Value:
         """Return a BOOLEAN value, or fail."""

@@ -56,22 +56,10 @@ class Names(Binding):
                     f"no column {name!r} in {scope.relations[0].alias}",
                     f"a column of the request row is written {relation.alias}.{name} here",
                 )
-        for relation in scope.joined:
-            if relation.find(name) is not None:
-                self._refuse_joined(place, relation.alias, scope)
         known = [*scope.column_names(), *scope.aliases]
         close = did_you_mean(name, known)
         message = f"no column {name!r}" + (f"; {close}" if close else "")
         self.fail(place, message, None if close else f"columns here: {', '.join(known)}")
-
-    def _refuse_joined(self, node: exp.Expr, alias: str, scope: Scope) -> None:
-        if any(relation.alias.casefold() == alias.casefold() for relation in scope.joined):
-            self.fail(
-                node,
-                f"columns of the joined table {alias!r} inside a window over the anchor's history are not available "
-                "in this version",
-                "aggregate stored columns of the anchor's table, or use a window FROM the other table",
-            )
 
     def _struct_path(self, node: exp.Column, scope: Scope) -> ops.Value:
         """``s.field`` where s is a column: a field of a struct."""
@@ -84,8 +72,7 @@ class Names(Binding):
             if relation := scope.relation(head.name):
                 value, rest = self._column_of(relation, rest[0].name, node), rest[1:]
             else:
-                self._refuse_joined(node, head.name, scope)
-                known = [relation.alias for relation in (*scope.relations, *scope.constants)]
+                known = [relation.alias for relation in (*scope.relations, *scope.joined, *scope.constants)]
                 close = did_you_mean(head.name, known)
                 self.fail(
                     node,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import ibis.expr.operations as ops
+from sqlglot import exp
 
+from workbench.plan.model import FeaturePlan
+from workbench.plan.ops import FeatureWindow, Native, Staged
 from workbench.plan.tables import SourceTable
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A base table (directly or through subqueries that only project and filter) under an alias.
+    """A table under an alias, directly or through subqueries that are folded into it.
 
     ``columns`` maps the visible names to values over ``rows``; ``where`` is the filter of the subqueries on the way.
+    With ``plan`` the rows are what that plan makes of the table's, and ``table`` describes those: the base table's
+    name, the plan's outputs as columns, and which of them are its times.
     """
 
     alias: str
@@ -22,6 +27,7 @@ class Relation:
     rows: ops.UnboundTable
     columns: dict[str, ops.Value]
     where: ops.Value | None = None
+    plan: FeaturePlan | None = None
 
     def find(self, name: str) -> ops.Value | None:
         """Return the value of a column by its name, in any case, or None."""
@@ -31,33 +37,71 @@ class Relation:
                 return value
         return None
 
+    def stored(self, value: ops.Value) -> str | None:
+        """Return the name of a value that is a stored column of the table, or None where it is computed."""
+        if not (isinstance(value, ops.Field) and value.rel == self.rows):
+            return None
+        name = str(value.name)
+        return name if self.plan is None or self.plan.passed(name) is not None else None
+
+    def at(self, rows: ops.UnboundTable) -> Relation:
+        """Return the relation over other rows of its table: of a history, or of a window or join."""
+        columns = {name: at_row(value, self.rows, rows) for name, value in self.columns.items()}
+        where = at_row(self.where, self.rows, rows) if self.where is not None else None
+        return replace(self, rows=rows, columns=columns, where=where)
+
+
+def at_row(value: ops.Value, anchor: ops.Relation, rows: ops.Relation) -> ops.Value:
+    """Return a value of an anchor row as the value of another row of its table.
+
+    Aggregates and joined columns of that row are as of its own position: the plan below computes them.
+    """
+    if isinstance(value, ops.Field):
+        return ops.Field(rows, value.name) if value.rel == anchor else value
+    if isinstance(value, FeatureWindow):
+        return Staged(value, rows, value.duckdb_type)
+    if isinstance(value, Native):
+        args = tuple(at_row(arg, anchor, rows) for arg in value.args)
+        return Native(value.kind, value.name, args, value.duckdb_type)
+    assert isinstance(value, Staged)
+    return Staged(value.value, rows, value.duckdb_type)
+
+
+def is_windowed(value: ops.Value) -> bool:
+    """Whether a value reads aggregates or joined columns."""
+    return bool(value.find((FeatureWindow, Staged)))
+
 
 @dataclass
 class Scope:
     """The relations that unqualified names may mean, those that must be qualified, and aliases of the SELECT.
 
-    ``joined`` are relations of the query that cannot be named here; they are known for a better message.
+    ``joined`` are relations that a name means where no other has it; ``window`` is the window whose rows these are.
     """
 
     relations: list[Relation]
     constants: list[Relation] = field(default_factory=list)
     aliases: dict[str, ops.Value] = field(default_factory=dict)
     joined: list[Relation] = field(default_factory=list)
+    window: exp.Expr | None = None
 
     def relation(self, alias: str) -> Relation | None:
         """Return the relation of that alias, in any case, or None."""
-        for relation in (*self.relations, *self.constants):
+        for relation in (*self.relations, *self.joined, *self.constants):
             if relation.alias.casefold() == alias.casefold():
                 return relation
         return None
 
     def candidates(self, name: str) -> Iterator[tuple[Relation, ops.Value]]:
         """Yield every unqualified meaning of a column name."""
-        for relation in self.relations:
-            value = relation.find(name)
-            if value is not None:
-                yield relation, value
+        for relations in (self.relations, self.joined):
+            found = [
+                (relation, value) for relation in relations if (value := relation.find(name)) is not None
+            ]
+            yield from found
+            if found:
+                return
 
     def column_names(self) -> list[str]:
         """Every unqualified column name, for suggestions."""
-        return [name for relation in self.relations for name in relation.columns]
+        return [name for relation in (*self.relations, *self.joined) for name in relation.columns]

@@ -39,7 +39,7 @@ def row_source(
     table = rows.table
     own = table.name == anchor.table.name
     if ahead or not (table.delay or table.known or table.ttl):
-        return RowSource(table.name, table.time, own, rows.rows, where)
+        return RowSource(table.name, table.time, own, rows.rows, where, plan=rows.plan)
     if anchor.table.time is None:
         binding.fail(
             node, f"{table.name} says when its rows are known, and {anchor.table.name} has no time column"
@@ -62,7 +62,7 @@ def row_source(
     condition = None
     for part in conditions:
         condition = part if condition is None else binding.bind(node, "op", "and", [condition, part])
-    return RowSource(table.name, table.time, own, rows.rows, condition, delay, ttl)
+    return RowSource(table.name, table.time, own, rows.rows, condition, delay, ttl, rows.plan)
 
 
 def _micros(count: int) -> Native:

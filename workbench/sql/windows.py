@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import ibis.expr.operations as ops
 from sqlglot import exp
@@ -10,11 +11,11 @@ from sqlglot.expressions.core import Expr as Node
 
 from workbench.errors import WorkbenchError
 from workbench.plan.model import Frame
-from workbench.plan.ops import UnionSpec, WindowSpec
+from workbench.plan.ops import Staged, UnionSpec, WindowSpec
 from workbench.sql.dialect import UNITS, Bound, FeatureWindowBody
 from workbench.sql.expressions import Expressions
 from workbench.sql.nodes import interval_sql
-from workbench.sql.scope import Relation, Scope
+from workbench.sql.scope import Relation, Scope, at_row
 from workbench.sql.sources import row_source
 
 INTEGERS = frozenset(
@@ -35,11 +36,14 @@ class Windows:
         The root of FROM as the anchor row, and the same table as the rows of its history.
     constants
         Scope of the anchor row and its lookups, for qualified names inside a window FROM another table.
-    relation
-        Makes a relation of rows from a FROM item.
+    rows
+        Makes relations of rows from a FROM item: one, or several for a UNION ALL.
     history_where
         The query's WHERE on the rows of the history, or None.
     """
+
+    #: Whether a window must say its order; without one its rows are in the order of arrival.
+    ordered_only = True
 
     def __init__(
         self,
@@ -47,14 +51,14 @@ class Windows:
         anchor: Relation,
         history: Relation,
         constants: Scope,
-        relation: Callable[[Node, str], Relation],
+        rows: Callable[[Node], list[Relation]],
         history_where: Callable[[], ops.Value | None],
     ) -> None:
         self.expressions = expressions
         self.anchor = anchor
         self.history = history
         self.constants = constants
-        self._relation = relation
+        self._rows = rows
         self._history_where = history_where
         self.named: dict[str, FeatureWindowBody] = {}
         self._made: dict[tuple[int, bool], tuple[WindowSpec, Scope]] = {}
@@ -67,8 +71,8 @@ class Windows:
         With ``ahead`` the rows are read as a frame that looks ahead reads them, whatever the window's own frame.
         """
         x = self.expressions
-        if isinstance(node, FeatureWindowBody):
-            return self.spec(node, ahead)
+        if isinstance(node, FeatureWindowBody) or "body" in node.meta:
+            return self.spec(node.meta.get("body", node), ahead)
         alias = node.args.get("alias")
         name = alias.name if alias is not None else ""
         body = self.named.get(name.casefold())
@@ -81,26 +85,36 @@ class Windows:
             )
         return self.spec(body, ahead)
 
-    def spec(self, body: FeatureWindowBody, ahead: bool = False) -> tuple[WindowSpec, Scope]:
+    def within(self, node: Node, body: Node) -> exp.Window:
+        """Return an aggregate that stands inside another as one OVER the same window."""
+        window = exp.Window(this=node.copy())
+        window.meta["body"] = body
+        return window
+
+    def adopt(self, body: Node, spec: WindowSpec, scope: Scope) -> None:
+        """Take a window that no text describes, with the scope of its rows."""
+        self._made[id(body), False] = spec, scope
+
+    def spec(self, body: Node, ahead: bool = False) -> tuple[WindowSpec, Scope]:
         """Return the specification of a window, and the scope of its rows."""
         key = (id(body), ahead)
         if key not in self._made:
             self._made[key] = self._make(body, ahead)
         return self._made[key]
 
-    def _make(self, body: FeatureWindowBody, ahead: bool) -> tuple[WindowSpec, Scope]:
+    def _make(self, body: Node, ahead: bool) -> tuple[WindowSpec, Scope]:
         x = self.expressions
         history = body.args.get("from_") is None
         if history:
-            rows, where = self.history, self._history_where()
-            scope = Scope([rows], joined=self.constants.relations[1:])
+            (rows, *others), where = [self.history], self._history_where()
+            joined = [self._joined(relation) for relation in self.constants.relations[1:]]
+            if body.args.get("union"):
+                rows = self._merging()
+            scope = Scope([rows], joined=joined, window=body)
         else:
-            rows = self._relation(body.args["from_"], "row")
-            scope = Scope([rows], [*self.constants.relations])
-            where = rows.where
-            if body.args.get("where") is not None:
-                extra = x.condition(body.args["where"].this, scope)
-                where = extra if where is None else x.bind(body, "op", "and", [where, extra])
+            rows, *others = self._rows(body.args["from_"])
+            scope = Scope([rows], [*self.constants.relations], window=body)
+            where = self._where(body, rows)
         keys = tuple(self._key(item, rows, scope, history) for item in body.args.get("partition_by") or [])
         order, order_anchor, kind = self._order(body, rows, scope, history)
         frame = self._frame(body, kind)
@@ -108,6 +122,9 @@ class Windows:
         source = row_source(x, body, self.anchor, rows, where, order, ahead)
         maxsize = self._maxsize(body)
         self._check_ttl(body, rows, order, frame)
+        unions = [(node, other) for node in body.args.get("union") or [] for other in self._rows(node)]
+        unions += [(body.args["from_"], other) for other in others]
+        stored = [row for row, _ in keys]
         spec = WindowSpec(
             source,
             history,
@@ -119,9 +136,37 @@ class Windows:
             exclude_current_row=bool(body.args.get("exclude_current_row")) and history,
             exclude_current_time=bool(body.args.get("exclude_current_time")),
             instance_not_in_window=self._instance_not_in_window(body, history),
-            union=self._unions(body, rows, [row for row, _ in keys], order, ahead),
+            union=tuple(
+                self.merged(node, rows, other, stored, order, self._where(body, other), ahead)
+                for node, other in unions
+            ),
         )
         return spec, scope
+
+    def _where(self, body: FeatureWindowBody, rows: Relation) -> ops.Value | None:
+        """The condition on the rows of another table of a window."""
+        x = self.expressions
+        if body.args.get("where") is None:
+            return rows.where
+        extra = x.condition(body.args["where"].this, Scope([rows], [*self.constants.relations]))
+        return extra if rows.where is None else x.bind(body, "op", "and", [rows.where, extra])
+
+    def _joined(self, relation: Relation) -> Relation:
+        """A joined table as the rows of the history see it: each as of its own position."""
+        here, there = self.anchor.rows, self.history.rows
+        return replace(relation, columns={n: at_row(v, here, there) for n, v in relation.columns.items()})
+
+    def _merging(self) -> Relation:
+        """The history as other tables are merged into it: each of its columns is one of its own."""
+        rows, fields = self.history.rows, set[ops.Value]()
+        columns: dict[str, ops.Value] = {}
+        for name, value in self.anchor.columns.items():
+            column = at_row(value, self.anchor.rows, rows)
+            if not isinstance(column, ops.Field | Staged) or column in fields:
+                column = Staged(value, rows, self.expressions.type_of(value))
+            fields.add(column)
+            columns[name] = column
+        return replace(self.history, columns=columns)
 
     def _instance_not_in_window(self, body: FeatureWindowBody, history: bool) -> bool:
         found = bool(body.args.get("instance_not_in_window"))
@@ -134,7 +179,7 @@ class Windows:
             )
         return found
 
-    def _check_ttl(self, body: FeatureWindowBody, rows: Relation, order: str, frame: Frame) -> None:
+    def _check_ttl(self, body: FeatureWindowBody, rows: Relation, order: str | None, frame: Frame) -> None:
         ttl = rows.table.ttl
         beyond = (
             frame.unit == "range"
@@ -150,44 +195,56 @@ class Windows:
                 "shorten the frame, or create the table with a longer ttl",
             )
 
-    def _unions(
-        self, body: FeatureWindowBody, rows: Relation, keys: list[str], order: str, ahead: bool
-    ) -> tuple[UnionSpec, ...]:
-        """The tables of WINDOW ... UNION: columns match by name; keys and order must be there."""
-        x = self.expressions
-        nodes = body.args.get("union") or []
-        plain = all(isinstance(v, ops.Field) and v.name == name for name, v in rows.columns.items())
-        if nodes and not plain:
-            x.fail(
-                nodes[0],
-                "WINDOW ... UNION needs a plain table as anchor",
-                "store the columns under these names",
-            )
-        specs = []
-        for number, node in enumerate(nodes):
-            other = self._relation(node, f"union{number}")
-            columns = []
-            for name in rows.columns:
-                value = other.find(name)
-                if value is None and name in (*keys, order):
-                    clause = "ordered" if name == order else "partitioned"
-                    x.fail(node, f"{other.alias} has no column {name!r}, which the window is {clause} by")
-                if value is not None:
-                    columns.append(
-                        (name, self._union_column(node, rows, other, name, value, name in (*keys, order)))
-                    )
-            stored_order = str(dict(columns)[order].name)
-            source = row_source(x, node, self.anchor, other, other.where, stored_order, ahead)
-            specs.append(UnionSpec(source, tuple(columns)))
-        return tuple(specs)
+    def merged(
+        self,
+        node: Node,
+        rows: Relation,
+        other: Relation,
+        keys: list[str],
+        order: str | None,
+        where: ops.Value | None,
+        ahead: bool = False,
+    ) -> UnionSpec:
+        """Return another table as a window merges it: columns match by name; keys and order must be there.
+
+        Parameters
+        ----------
+        node
+            Where it stands in the query.
+        rows
+            The window's own rows.
+        other
+            The table.
+        keys, order
+            The columns of ``rows`` that the window is partitioned and ordered by.
+        where
+            The condition on the rows of the table.
+        ahead
+            Whether the window looks ahead.
+        """
+        columns: list[tuple[ops.Value, ops.Value]] = []
+        other_order = None
+        for name, column in rows.columns.items():
+            value = other.find(name)
+            stored = column.name if isinstance(column, ops.Field) else None
+            clause = "ordered" if stored is not None and stored == order else "partitioned"
+            needed = stored is not None and stored in (*keys, order)
+            if value is not None:
+                columns.append((column, self._union_column(node, other, name, column, value)))
+                found = self._stored_column(node, value, other, "WINDOW ... UNION") if needed else None
+                other_order = found if clause == "ordered" else other_order
+            elif needed:
+                self.expressions.fail(
+                    node, f"{other.alias} has no column {name!r}, which the window is {clause} by"
+                )
+        source = row_source(self.expressions, node, self.anchor, other, where, other_order, ahead)
+        return UnionSpec(source, tuple(columns))
 
     def _union_column(
-        self, node: Node, rows: Relation, other: Relation, name: str, value: ops.Value, stored: bool
+        self, node: Node, other: Relation, name: str, column: ops.Value, value: ops.Value
     ) -> ops.Value:
         x = self.expressions
-        mine, found = rows.table.columns[name], x.type_of(value)
-        if stored:
-            self._stored_column(node, value, other, "WINDOW ... UNION")
+        mine, found = x.type_of(column), x.type_of(value)
         if mine != found and not _widens(found, mine):
             x.fail(
                 node,
@@ -229,13 +286,14 @@ class Windows:
 
     def _stored_column(self, node: Node, value: ops.Value, rows: Relation, clause: str) -> str:
         x = self.expressions
-        if not (isinstance(value, ops.Field) and value.rel == rows.rows):
+        column = rows.stored(value)
+        if column is None:
             x.fail(
                 node,
                 f"{clause} needs a stored column of {rows.table.name}",
                 "store the value as a column of the table",
             )
-        return str(value.name)
+        return column
 
     def check_key_types(self, node: Node, row: str, anchor: str) -> None:
         """Keys are compared without conversion, so their types must be one family, and not nested."""
@@ -254,9 +312,11 @@ class Windows:
 
     def _order(
         self, body: FeatureWindowBody, rows: Relation, scope: Scope, history: bool
-    ) -> tuple[str, ops.Value, str]:
+    ) -> tuple[str | None, ops.Value | None, str | None]:
         x = self.expressions
         order = body.args.get("order")
+        if order is None and not self.ordered_only:
+            return None, None, None
         if order is None:
             x.fail(body, "a window needs ORDER BY", f"ORDER BY {rows.table.time or 'the time column'}")
         if len(order.expressions) != 1:
@@ -268,13 +328,12 @@ class Windows:
         kind = rows.table.columns[column]
         if kind not in ORDERED:
             x.fail(item, f"a window is ordered by a time, date or integer column; {column} is {kind}")
-        return column, self._order_anchor(item, column, kind, rows, history), kind
+        anchor = ops.Field(self.anchor.rows, column) if history else self.order_anchor(item, column, rows)
+        return column, anchor, kind
 
-    def _order_anchor(self, node: Node, column: str, kind: str, rows: Relation, history: bool) -> ops.Value:
-        x = self.expressions
-        anchor = self.anchor
-        if history:
-            return ops.Field(anchor.rows, column)
+    def order_anchor(self, node: Node, column: str, rows: Relation) -> ops.Value:
+        """Return the anchor's value of the column that orders the rows of other tables."""
+        x, anchor, kind = self.expressions, self.anchor, rows.table.columns[column]
         if column == rows.table.time and anchor.table.time is not None:
             return ops.Field(anchor.rows, anchor.table.time)
         same = anchor.find(column)
@@ -296,14 +355,17 @@ class Windows:
             )
         return int(text)
 
-    def _frame(self, body: FeatureWindowBody, kind: str) -> Frame:
+    def _frame(self, body: FeatureWindowBody, kind: str | None) -> Frame:
+        """The frame of a window that is ordered by a column of a type, or by arrival."""
         x = self.expressions
         spec = body.args.get("spec")
         if spec is None:
-            return Frame("range", None, 0)
+            return Frame("range" if kind is not None else "rows", None, 0)
         if spec.args["kind"] == "GROUPS":
             x.fail(spec, "GROUPS frames are not available", "use ROWS or RANGE")
         unit = "rows" if spec.args["kind"] == "ROWS" else "range"
+        if unit == "range" and kind is None:
+            x.fail(spec, "a window without ORDER BY has no distances", "use ROWS, or ORDER BY a time column")
         start_node, end_node = spec.args["start"], spec.args.get("end")
         if any(
             bound is not None and bound.args.get("side") == "FOLLOWING" for bound in (start_node, end_node)
@@ -319,7 +381,7 @@ class Windows:
             )
         return Frame(unit, start, end or 0)  # type: ignore[arg-type]
 
-    def _frame_ahead(self, spec: exp.WindowSpec, unit: str, kind: str) -> Frame:
+    def _frame_ahead(self, spec: exp.WindowSpec, unit: str, kind: str | None) -> Frame:
         """``BETWEEN <near> FOLLOWING AND <far> FOLLOWING``, in labels."""
         x = self.expressions
         near, far = spec.args["start"], spec.args.get("end")
@@ -357,7 +419,7 @@ class Windows:
             )
         return Frame(unit, start, end, ahead=True)  # type: ignore[arg-type]
 
-    def _bound(self, bound: Bound, unit: str, kind: str, open_shift: int, is_end: bool) -> int | None:
+    def _bound(self, bound: Bound, unit: str, kind: str | None, open_shift: int, is_end: bool) -> int | None:
         """Return the distance of a bound before the anchor row, closed; None is unbounded."""
         x = self.expressions
         value, side = bound.args["value"], bound.args.get("side")
@@ -374,7 +436,7 @@ class Windows:
         distance = self._distance(bound, value, unit, kind)
         return distance + open_shift if bound.args.get("open") else distance
 
-    def _distance(self, bound: Bound, value: Node | None, unit: str, kind: str) -> int:
+    def _distance(self, bound: Bound, value: Node | None, unit: str, kind: str | None) -> int:
         x = self.expressions
         time_unit = bound.args.get("unit")
         if isinstance(value, exp.Interval):

@@ -1,0 +1,249 @@
+"""LAST JOIN: the newest visible row of another table for each anchor row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import ibis.expr.operations as ops
+from sqlglot import exp
+
+from workbench.plan.model import Frame
+from workbench.plan.ops import FeatureWindow, LookupSpec, WindowSpec
+from workbench.sql.dialect import LastJoin
+from workbench.sql.expressions import Expressions
+from workbench.sql.froms import Froms
+from workbench.sql.groups import Group, grouped, kept
+from workbench.sql.query import Query
+from workbench.sql.scope import Relation, Scope
+from workbench.sql.sources import row_source
+from workbench.sql.windows import ORDERED, Windows
+
+
+@dataclass(frozen=True)
+class On:
+    """The condition of a join: keys as (stored column of the right side, anchor value), and the rest of it."""
+
+    keys: tuple[tuple[str, ops.Value], ...]
+    where: ops.Value | None
+
+
+class Joins:
+    """Translates the joins of one SELECT.
+
+    Parameters
+    ----------
+    query
+        What the SELECTs of the text share.
+    expressions
+        The SELECT's expression translator.
+    froms
+        Its sources.
+    scope
+        The anchor and the joins so far.
+    windows
+        Its windows.
+    """
+
+    def __init__(
+        self, query: Query, expressions: Expressions, froms: Froms, scope: Scope, windows: Windows
+    ) -> None:
+        self.query = query
+        self.x = expressions
+        self.froms = froms
+        self.scope = scope
+        self.windows = windows
+
+    @property
+    def anchor(self) -> Relation:
+        """The anchor of the SELECT."""
+        return self.windows.anchor
+
+    def relations(self, join: exp.Expr) -> list[Relation]:
+        """Return what a join adds to the names of its SELECT: a relation, or several for joins in parentheses."""
+        if not isinstance(join, LastJoin):
+            words = " ".join(str(part) for part in (join.args.get("method"), join.side, join.kind) if part)
+            self.x.fail(
+                join,
+                f"a {words or 'plain'} JOIN may give several rows for one anchor row",
+                "write LAST JOIN ... ON ...: the newest matching row as of the anchor's time",
+            )
+        group = grouped(self.query, self.x, self.froms, join.this)
+        if group is not None:
+            return [self._named(join, self._grouped(join, group))]
+        right = join.this
+        if isinstance(right, exp.Subquery) and isinstance(right.this, exp.Table) and not right.alias:
+            return self._lookup(join, self.froms.joined(right))
+        branches = self.froms.rows(right)
+        if len(branches) > 1:
+            return [self._named(join, self._newest(join, branches))]
+        return self._lookup(join, branches)
+
+    # -- the kinds of joins
+
+    def _lookup(self, join: LastJoin, rights: list[Relation]) -> list[Relation]:
+        """A join with one source of rows, whose columns stand under one name or several."""
+        right = rights[0]
+        for one in rights:
+            self._named(join, one)
+            self._check_times(join, one)
+        on = self._on(join, rights)
+        order = self._order(join, rights)
+        source = row_source(self.x, join.this, self.anchor, right, on.where, order)
+        dialect = self.query.dialect
+        spec = LookupSpec(right.alias, source, on.keys, order, dialect.timed_joins, dialect.null_keys)
+        return [
+            replace(
+                one,
+                columns={
+                    name: FeatureWindow("", (value,), spec, self.anchor.rows, self.x.type_of(value))
+                    for name, value in one.columns.items()
+                },
+            )
+            for one in rights
+        ]
+
+    def _newest(self, join: LastJoin, branches: list[Relation]) -> Relation:
+        """A join with a UNION ALL: the newest row of a window over all its branches."""
+        made = []
+        for right in branches:
+            self._check_times(join, right)
+            on, order = self._on(join, [right]), self._order(join, [right])
+            made.append((right, on, order))
+        first, on, order = made[0]
+        source = row_source(self.x, join.this, self.anchor, first, on.where, order)
+        if order is None:
+            self.x.fail(
+                join.this, f"{first.table.name} has no time to order a UNION ALL by", "ORDER BY a column"
+            )
+        stored = [row for row, _ in on.keys]
+        union = tuple(
+            self.windows.merged(join.this, first, right, stored, order, on.where) for right, on, _ in made[1:]
+        )
+        anchor_order = self.windows.order_anchor(join.this, order, first)
+        newest = WindowSpec(source, False, on.keys, order, anchor_order, Frame("rows", 1, 1), union=union)
+        columns: dict[str, ops.Value] = {
+            name: FeatureWindow("first", (value,), newest, self.anchor.rows, self.x.type_of(value))
+            for name, value in first.columns.items()
+        }
+        return replace(first, columns=columns)
+
+    def _grouped(self, join: LastJoin, group: Group) -> Relation:
+        """A join with a grouped subquery: aggregates over the visible rows with that key, NULL where there is none."""
+        if join.args.get("order") is not None:
+            self.x.fail(join.args["order"], "a grouped subquery has one row for each key", "remove ORDER BY")
+        self._check_times(join, group.rows)
+        keyed = replace(group.rows, alias=group.alias, columns=group.keys)
+        found = [(part, self._key(part, [keyed])) for part in conjuncts(join.args["on"])]
+        keys = tuple(key for _, key in found if key is not None)
+        missing = set(group.grouped_by) - {row for row, _ in keys}
+        if missing:
+            name = next((n for n, v in group.keys.items() if group.rows.stored(v) in missing), min(missing))
+            self.x.fail(
+                join.args["on"],
+                f"a grouped subquery is joined on all its group keys; {name!r} is not among them",
+                f"ON {self.anchor.alias}.{name} = {group.alias}.{name}, and {name} in its SELECT list",
+            )
+        relation = replace(keyed, columns=group.columns(self.windows, keys))
+        scope = Scope([*self.scope.relations, relation])
+        for part, key in found:
+            if key is None:
+                condition = self.x.condition(part, scope)
+                columns = {n: kept(self.x, part, v, condition) for n, v in relation.columns.items()}
+                relation = replace(relation, columns=columns)
+        return relation
+
+    # -- checks
+
+    def _named(self, join: LastJoin, right: Relation) -> Relation:
+        if self.scope.relation(right.alias) is not None:
+            self.x.fail(
+                join.this, f"two tables of this query are named {right.alias!r}", "give one another alias"
+            )
+        return right
+
+    def _check_times(self, join: LastJoin, right: Relation) -> None:
+        """Stored rows would find nothing and requests, answered as of now, would find the newest row."""
+        timed = self.query.dialect.timed_joins
+        if timed and self.anchor.table.time is None and right.table.time is not None:
+            self.x.fail(
+                join.this,
+                f"{right.table.name} is joined as of the anchor's time, and {self.anchor.table.name} has no time "
+                "column",
+                f"create {self.anchor.table.name} with time=",
+            )
+
+    # -- ORDER BY and ON
+
+    def _order(self, join: LastJoin, rights: list[Relation]) -> str | None:
+        right, order = rights[0], join.args.get("order")
+        if order is None:
+            return right.table.time
+        item = order.expressions[0]
+        if len(order.expressions) > 1 or item.args.get("desc"):
+            self.x.fail(
+                order, "LAST JOIN takes the greatest of one column", "ORDER BY one column, without DESC"
+            )
+        column = right.stored(self.x.translate(item.this, Scope(rights)))
+        if column is None:
+            self.x.fail(item, f"ORDER BY of a LAST JOIN needs a stored column of {right.table.name}")
+        kind = right.table.columns[column]
+        if kind not in ORDERED:
+            self.x.fail(item, f"LAST JOIN is ordered by a time, date or integer column; {column} is {kind}")
+        return column
+
+    def _on(self, join: LastJoin, rights: list[Relation]) -> On:
+        right = rights[0]
+        scope = Scope([*self.scope.relations, *rights])
+        keys: list[tuple[str, ops.Value]] = []
+        where = right.where
+        for part in conjuncts(join.args["on"]):
+            key = self._key(part, rights)
+            if key is not None:
+                keys.append(key)
+                continue
+            extra = self.x.condition(part, scope)
+            where = extra if where is None else self.x.bind(part, "op", "and", [where, extra])
+        if not keys:
+            self.x.fail(
+                join.args["on"],
+                "LAST JOIN needs an equality of a column of each side",
+                f"ON {self.anchor.alias}.key = {right.alias}.key, where the right one is stored in "
+                f"{right.table.name}",
+            )
+        return On(tuple(keys), where)
+
+    def _key(self, part: exp.Expr, rights: list[Relation]) -> tuple[str, ops.Value] | None:
+        """``left expression = right column``: a key, when the left side reads the anchor or an earlier join."""
+        if not isinstance(part, exp.EQ):
+            return None
+        right = rights[0]
+        for mine, other in ((part.this, part.expression), (part.expression, part.this)):
+            if not self._is_column_of(mine, rights):
+                continue
+            columns = list(other.find_all(exp.Column))
+            if not columns or any(self._is_column_of(column, rights) for column in columns):
+                continue
+            column = right.stored(self.x.translate(mine, Scope(rights)))
+            if column is None:
+                continue
+            anchor = self.x.translate(other, self.scope)
+            self.windows.check_key_types(part, right.table.columns[column], self.x.type_of(anchor))
+            return column, anchor
+        return None
+
+    def _is_column_of(self, node: exp.Expr, rights: list[Relation]) -> bool:
+        if not isinstance(node, exp.Column):
+            return False
+        if node.table:
+            return node.table.casefold() in {right.alias.casefold() for right in rights}
+        named = any(right.find(node.name) is not None for right in rights)
+        return named and not list(self.scope.candidates(node.name))
+
+
+def conjuncts(on: exp.Expr) -> list[exp.Expr]:
+    """Return the parts of a condition that must all hold."""
+    if isinstance(on, exp.Paren):
+        return conjuncts(on.this)
+    if isinstance(on, exp.And):
+        return [*conjuncts(on.this), *conjuncts(on.expression)]
+    return [on]

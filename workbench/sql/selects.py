@@ -1,0 +1,255 @@
+"""One SELECT: its anchor, its names, its windows, its condition and its columns.
+
+Every SELECT has an anchor of its own, the root of its FROM. A SELECT in FROM of another is folded into it: its columns
+are values over the same anchor row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+from sqlglot import exp
+
+from workbench.plan.tables import SourceTable
+from workbench.sql.dialect import FeatureWindowBody
+from workbench.sql.froms import Froms
+from workbench.sql.joins import Joins
+from workbench.sql.outputs import TIMES, refusal
+from workbench.sql.query import Named, Query, projection
+from workbench.sql.scope import Relation, Scope, at_row
+from workbench.sql.signatures import inside
+
+_LATER = {
+    "group": (
+        "GROUP BY",
+        "use aggregates OVER a window; a grouped subquery can be the right side of a LAST JOIN ON its group key",
+    ),
+    "having": ("HAVING", "filter the anchor with WHERE"),
+    "qualify": ("QUALIFY", "filter the anchor with WHERE"),
+    "distinct": ("DISTINCT", "a feature view gives one row per anchor row"),
+    "order": ("ORDER BY", "sort the result: view.offline().to_pandas().sort_values(...)"),
+    "limit": ("LIMIT", "use view.preview(n) or view.offline(where=...)"),
+    "offset": ("OFFSET", "use view.preview(n) or view.offline(where=...)"),
+    "sample": ("USING SAMPLE", "use view.preview(n)"),
+    "laterals": ("LATERAL", "use LAST JOIN"),
+    "pivots": ("PIVOT", "write one aggregate with FILTER for each value"),
+    "connect": ("CONNECT BY", "store the path as a column"),
+}
+
+
+class Select:
+    """A SELECT being translated.
+
+    Parameters
+    ----------
+    query
+        What the SELECTs of the text share.
+    node
+        The SELECT, or another query expression, which is refused.
+    names
+        The names of WITH that it sees.
+    """
+
+    def __init__(self, query: Query, node: exp.Expr, names: Mapping[str, Named]) -> None:
+        self.query = query
+        self.x = query.expressions(self._over, lambda: self.time)
+        self.node = self._statement(node)
+        self.froms = Froms(query, self.x, self._with(names), Select)
+        self.time: ops.Value | None = None
+        self.scope = Scope([])
+        self.anchor, joins = self.froms.anchor(self._root())
+        self.time = time_of(self.anchor)
+        self.scope.relations.append(self.anchor)
+        history = self.anchor.at(query.relation(self.anchor.table, "row"))
+        self.windows = query.dialect.windows(
+            self.x, self.anchor, history, self.scope, self.froms.rows, self._history_where
+        )
+        self.aggregates = query.dialect.aggregates(self.x, self.windows)
+        joined = Joins(query, self.x, self.froms, self.scope, self.windows)
+        for join in (*joins, *(self.node.args.get("joins") or [])):
+            self.scope.relations += joined.relations(join)
+        self.where = self._condition()
+        self._name_windows()
+
+    @property
+    def table(self) -> SourceTable:
+        """The table of the anchor."""
+        return self.anchor.table
+
+    def expression(self, values: Mapping[str, ops.Value]) -> ir.Table:
+        """Return values of the SELECT as an Ibis expression over the rows of its table."""
+        return projection(self.anchor.rows, values, self.where)
+
+    # -- the statement
+
+    def _statement(self, node: exp.Expr) -> exp.Select:
+        if isinstance(node, exp.SetOperation):
+            self.x.fail(
+                node,
+                f"{node.key.upper()} gives rows of several tables, and a feature row is about one row of one table",
+                "UNION ALL stands in sources: LAST JOIN (... UNION ALL ...), WINDOW w AS (UNION t2 ...)",
+                word=node.key.upper(),
+            )
+        if isinstance(node, exp.Subquery):
+            self.x.fail(node, "write the SELECT without parentheses around it")
+        if not isinstance(node, exp.Select):
+            self.x.fail(node, f"a feature view is one SELECT; {node.key.upper()} is not allowed here")
+        for key, (words, hint) in _LATER.items():
+            found = node.args.get(key)
+            if found:
+                place = found[0] if isinstance(found, list) else found
+                place = place if isinstance(place, exp.Expr) else node
+                self.x.fail(place, f"{words} is not available in a feature query", hint, word=words)
+        return node
+
+    def _with(self, names: Mapping[str, Named]) -> Mapping[str, Named]:
+        clause = self.node.args.get("with_")
+        if clause is None:
+            return names
+        if clause.args.get("recursive"):
+            self.x.fail(clause, "recursive queries are not available in a feature query")
+        seen = dict(names)
+        for cte in clause.expressions:
+            seen = {**seen, cte.alias.casefold(): Named(cte.this, seen)}
+        return seen
+
+    def _root(self) -> exp.Expr:
+        source = self.node.args.get("from_")
+        if source is None:
+            self.x.fail(
+                self.node,
+                "a feature query needs FROM",
+                "the table after FROM is the anchor: one row in, one feature row out",
+                word="SELECT",
+            )
+        return source.this
+
+    # -- WHERE
+
+    def _condition(self) -> ops.Value | None:
+        """The condition on anchor rows: that of the subqueries in FROM, and the SELECT's own."""
+        where = self.node.args.get("where")
+        if where is None:
+            return self.anchor.where
+        if (window := where.find(exp.Window)) is not None:
+            self.x.fail(
+                window,
+                "WHERE comes before the windows and cannot use them",
+                "filter the result instead, or compute the value in a subquery: "
+                "FROM (SELECT *, ... OVER w AS c FROM ...) WHERE c > 1",
+            )
+        condition = self.x.condition(where.this, self.scope)
+        above = self.anchor.where
+        return condition if above is None else self.x.bind(where.this, "op", "and", [above, condition])
+
+    def _history_where(self) -> ops.Value | None:
+        """The condition on the rows of the anchor's history: WHERE filters history and anchors alike."""
+        if self.where is None:
+            return None
+        return at_row(self.where, self.anchor.rows, self.windows.history.rows)
+
+    # -- WINDOW and the SELECT list
+
+    def _name_windows(self) -> None:
+        for body in self.node.args.get("windows") or []:
+            name = body.this.name
+            if name.casefold() in self.windows.named:
+                self.x.fail(body.this, f"two windows are named {name!r}")
+            if not isinstance(body, FeatureWindowBody):
+                self.x.fail(body, "a window is written WINDOW name AS (...)")
+            self.windows.named[name.casefold()] = body
+        for body in self.windows.named.values():
+            self.windows.spec(body)
+
+    def columns(self) -> dict[str, ops.Value]:
+        """Return the columns by their names, in order."""
+        values: dict[str, ops.Value] = {}
+        for item in self.node.expressions:
+            for name, value in self._item(item, values):
+                value = self._feature(item, value)
+                self._add_column(item, values, name, value)
+                self.scope.aliases.setdefault(name.casefold(), value)
+        if not values:
+            self.x.fail(self.node, "the query selects nothing", "name at least one feature")
+        return values
+
+    def _add_column(self, item: exp.Expr, columns: dict[str, ops.Value], name: str, value: ops.Value) -> None:
+        if self.query.dialect.repeated_names:
+            name = _numbered(name, columns)
+        if name.casefold() in (known.casefold() for known in columns):
+            self.x.fail(
+                item, f"two output columns are named {name!r}", "give one of them another name with AS"
+            )
+        if name.startswith("__"):
+            self.x.fail(
+                item, f"names that start with '__' are reserved: {name!r}", "choose another name with AS"
+            )
+        columns[name] = value
+
+    def _feature(self, item: exp.Expr, value: ops.Value) -> ops.Value:
+        """A value as a feature: of a type that both sides carry."""
+        kind = self.x.type_of(value)
+        if kind in TIMES:
+            return self.x.bind(item, "op", "cast", [value], "TIMESTAMP")
+        refused = refusal(kind)
+        if refused is not None:
+            self.x.fail(item, *refused)
+        return value
+
+    def _item(self, item: exp.Expr, before: dict[str, ops.Value]) -> list[tuple[str, ops.Value]]:
+        if isinstance(item, exp.Star):
+            self._plain_star(item)
+            return [pair for relation in self.scope.relations for pair in relation.columns.items()]
+        if isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
+            self._plain_star(item.this)
+            found = self.scope.relation(item.table)
+            if found is None:
+                self.x.fail(item, f"no table or alias {item.table!r} in this query")
+            return list(found.columns.items())
+        value_node = item.this if isinstance(item, exp.Alias) else item
+        value = self.x.translate(value_node, self.scope)
+        return [(self._output_name(item, before), value)]
+
+    def _plain_star(self, star: exp.Expr) -> None:
+        if any(star.args.get(key) for key in ("except_", "except", "replace", "rename")):
+            self.x.fail(
+                star, "* EXCLUDE, REPLACE and RENAME are not available in this version", "name the columns"
+            )
+
+    def _output_name(self, item: exp.Expr, before: dict[str, ops.Value]) -> str:
+        if isinstance(item, exp.Alias):
+            return str(item.alias)
+        item = inside(item)
+        if isinstance(item, exp.Column):
+            return str(item.name)
+        call = item.find(exp.Anonymous)
+        return _numbered(call.name.lower() if call is not None else "feature", before)
+
+    # -- for the expression translator
+
+    def _over(self, node: exp.Expr, scope: Scope) -> ops.Value:
+        """An aggregate: of the SELECT, or inside another, where it is the value for the anchor row."""
+        if scope is self.scope:
+            return self.aggregates.over(node, scope)
+        if scope.window is None:
+            self.x.fail(node, "a window function cannot stand here", "use it in the SELECT list")
+        if not isinstance(node, exp.Window):
+            node = self.windows.within(node, scope.window)
+        return self.aggregates.over(node, self.scope)
+
+
+def time_of(anchor: Relation) -> ops.Value | None:
+    """Return what now means for an anchor row: its time, or None where its table has none."""
+    return ops.Field(anchor.rows, anchor.table.time) if anchor.table.time is not None else None
+
+
+def _numbered(name: str, before: Mapping[str, ops.Value]) -> str:
+    """A name, with a number where it is taken."""
+    taken = {known.casefold() for known in before}
+    unique, number = name, 1
+    while unique.casefold() in taken:
+        number += 1
+        unique = f"{name}_{number}"
+    return unique
