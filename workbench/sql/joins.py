@@ -61,7 +61,7 @@ class Joins:
     def relations(self, join: exp.Expr) -> list[Relation]:
         """Return what a join adds to the names of its SELECT: a relation, or several for joins in parentheses."""
         if not isinstance(join, LastJoin):
-            words = " ".join(str(part) for part in (join.args.get("method"), join.side, join.kind) if part)
+            words = " ".join(str(part) for key in ("method", "side", "kind") if (part := join.args.get(key)))
             self.x.fail(
                 join,
                 f"a {words or 'plain'} JOIN may give several rows for one anchor row",

@@ -143,7 +143,7 @@ class Windows:
         )
         return spec, scope
 
-    def _where(self, body: FeatureWindowBody, rows: Relation) -> ops.Value | None:
+    def _where(self, body: Node, rows: Relation) -> ops.Value | None:
         """The condition on the rows of another table of a window."""
         x = self.expressions
         if body.args.get("where") is None:
@@ -168,7 +168,7 @@ class Windows:
             columns[name] = column
         return replace(self.history, columns=columns)
 
-    def _instance_not_in_window(self, body: FeatureWindowBody, history: bool) -> bool:
+    def _instance_not_in_window(self, body: Node, history: bool) -> bool:
         found = bool(body.args.get("instance_not_in_window"))
         if found and not history:
             self.expressions.fail(
@@ -179,7 +179,7 @@ class Windows:
             )
         return found
 
-    def _check_ttl(self, body: FeatureWindowBody, rows: Relation, order: str | None, frame: Frame) -> None:
+    def _check_ttl(self, body: Node, rows: Relation, order: str | None, frame: Frame) -> None:
         ttl = rows.table.ttl
         beyond = (
             frame.unit == "range"
@@ -311,7 +311,7 @@ class Windows:
     # -- order and frame
 
     def _order(
-        self, body: FeatureWindowBody, rows: Relation, scope: Scope, history: bool
+        self, body: Node, rows: Relation, scope: Scope, history: bool
     ) -> tuple[str | None, ops.Value | None, str | None]:
         x = self.expressions
         order = body.args.get("order")
@@ -345,7 +345,7 @@ class Windows:
             return ops.Field(anchor.rows, anchor.table.time)
         x.fail(node, f"the anchor {anchor.alias} has no column {column!r} of type {kind} to order against")
 
-    def _maxsize(self, body: FeatureWindowBody) -> int | None:
+    def _maxsize(self, body: Node) -> int | None:
         text = body.args.get("maxsize")
         if text is None:
             return None
@@ -355,7 +355,7 @@ class Windows:
             )
         return int(text)
 
-    def _frame(self, body: FeatureWindowBody, kind: str | None) -> Frame:
+    def _frame(self, body: Node, kind: str | None) -> Frame:
         """The frame of a window that is ordered by a column of a type, or by arrival."""
         x = self.expressions
         spec = body.args.get("spec")

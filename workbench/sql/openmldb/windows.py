@@ -15,7 +15,7 @@ MILLISECOND = 1000
 class OpenMLDBWindows(Windows):
     """Translates the windows of one OpenMLDB SELECT."""
 
-    def _frame(self, body: FeatureWindowBody, kind: str) -> Frame:
+    def _frame(self, body: FeatureWindowBody, kind: str | None) -> Frame:
         spec = body.args.get("spec")
         if spec is None or spec.args.get("end") is None:
             self.expressions.fail(
@@ -25,7 +25,7 @@ class OpenMLDBWindows(Windows):
             )
         return super()._frame(body, kind)
 
-    def _distance(self, bound: Bound, value: Node | None, unit: str, kind: str) -> int:
+    def _distance(self, bound: Bound, value: Node | None, unit: str, kind: str | None) -> int:
         if isinstance(value, exp.Neg):
             return 0  # a place in the future, of which nothing is known: the frame ends at the request row
         number = isinstance(value, exp.Literal) and not value.is_string and str(value.this).isdigit()
