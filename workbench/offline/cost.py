@@ -137,13 +137,16 @@ class _Reads:
             column = source.stored(self.part.order)
             order = order_sql(f"r.{quote(column)}", self.types[column])
         relation = self.snapshot.relation(self.connection, source.table)
-        self.connection.register("__keys", pa.table({"h": keys, "n": np.arange(len(keys), dtype=np.uint16)}))
+        self.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE __keys AS "
+            "SELECT unnest(?::UBIGINT[]) AS h, unnest(range(?))::USMALLINT AS n",
+            [keys.tolist(), len(keys)],
+        )
         query = (
             f"SELECT k.n, r.o FROM (SELECT {hashed} AS h, {order} AS o FROM {relation} r) r "
             "JOIN __keys k ON k.h = r.h WHERE r.o IS NOT NULL"
         )
         found = self.connection.execute(query).fetchnumpy()
-        self.connection.unregister("__keys")
         return np.asarray(found["n"]), np.asarray(found["o"])
 
     def _between(

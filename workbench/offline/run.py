@@ -171,10 +171,12 @@ class OfflineRun:
     def _anchors(self, plan: FeaturePlan, rows: str, level: _Level, main: bool) -> str:
         """The query of a plan's anchors: what ``plan.rows`` makes of ``rows``, without what WHERE leaves out."""
         if plan.rows is not None and self._shares(plan, level):
-            # Every stored row is evaluated as a source anyway: the anchors are some of them.
+            # Every stored row is evaluated as a source anyway: the anchors are some of them. They are a table of their
+            # own because DuckDB may push a join's filter into a scan of Arrow, and fails there.
+            rows = self._table(rows)
             derived = self._relation(Source(plan.table, None, rows=plan.rows), "")
             carried_on = ", ".join(f"a.{column}" for column in level.head)
-            rows = f"SELECT {carried_on}, r.* EXCLUDE (__seq) FROM ({rows}) a JOIN {derived} r ON r.__seq = a.__seq"
+            rows = f"SELECT {carried_on}, r.* EXCLUDE (__seq) FROM {rows} a JOIN {derived} r ON r.__seq = a.__seq"
         elif plan.rows is not None:
             rows = self._features(plan.rows, rows, level, level.head, main)
         if plan.where is not None and filters_anchors(plan):
