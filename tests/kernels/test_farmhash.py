@@ -8,8 +8,8 @@ import struct
 import pyarrow as pa
 import pytest
 
-from workbench.kernels.farmhash import fingerprint, fingerprints
-from workbench.storage.session import FINGERPRINT, connect
+from workbench.kernels.farmhash import FINGERPRINT, fingerprint, fingerprints
+from workbench.storage.session import connect
 
 #: Published test values of Fingerprint64, from a few bytes to several rounds.
 PUBLISHED = [

@@ -13,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+#: The name under which DuckDB sessions know :func:`fingerprints_of`.
+FINGERPRINT = "__fingerprint"
+
 U64 = np.uint64
 Words = npt.NDArray[np.uint64]
 

@@ -14,6 +14,8 @@ from workbench.plan.aggregates import ORDER_FREE
 from workbench.plan.model import Frame
 from workbench.plan.ops import FeatureWindow, Native, WindowSpec
 from workbench.plan.render import text
+from workbench.sql import catalogue
+from workbench.sql.expansion import bound, filled
 from workbench.sql.expressions import Expressions
 from workbench.sql.scope import Scope
 from workbench.sql.windows import LABEL_HINT, Windows
@@ -98,6 +100,9 @@ class Aggregates:
                 call.node, "lead() looks at rows of the future, which a request cannot have seen", LABEL_HINT
             )
         spec, rows = self.windows.spec_of(node, ahead=lead)
+        entry = catalogue.find(call.name)
+        if entry is not None and not entry.native:
+            return self._catalogued(call, entry, spec, rows)
         args = self._arguments(call, rows)
         where = [x.condition(call.where, rows)] if call.where is not None else []
         if call.ignore_nulls:
@@ -107,7 +112,7 @@ class Aggregates:
             return self._lag(call, spec, args, where)
         if call.name == "nth_value":
             return self._nth_value(call, spec, args, where, order)
-        name = call.name
+        name = entry.native if entry is not None else call.name
         if name in ("first_value", "last_value"):
             name = name.removesuffix("_value")
         if order and (name in _QUANTILES or name == "mode"):
@@ -199,6 +204,32 @@ class Aggregates:
 
     def _translated(self, item: Node, rows: Scope) -> ops.Value:
         return self.expressions.translate(item, rows)
+
+    # -- functions of the catalogue
+
+    def _catalogued(self, call: _Call, entry: catalogue.Function, spec: WindowSpec, rows: Scope) -> ops.Value:
+        """What an entry stands for: its aggregates over this window, and the expression around them."""
+        x = self.expressions
+        if not entry.is_aggregate:
+            x.fail(call.node, f"{call.name}() is not an aggregate", f"write {entry.signature} without OVER")
+        if call.distinct or call.order:
+            what = "DISTINCT" if call.distinct else "ORDER BY"
+            x.fail(call.node, f"{what} is not available inside {call.name}()", f"write {entry.signature}")
+        items = [_one(item) if isinstance(item, exp.Star) else item for item in call.items]
+        args = [self._translated(item, rows) for item in items]
+        values = bound(x, call.node, entry, items, args)
+        made = _Values(self, call, entry, spec, items)
+        outer = [x.condition(call.where, rows)] if call.where is not None else []
+        parts: dict[str, ops.Value] = {}
+        for name, part in entry.parts.items():
+            inner = [filled(x, call.node, part.where, values, made)] if part.where else []
+            of = [filled(x, call.node, arg, values, made) for arg in part.args]
+            parts[name] = self.aggregate(
+                call.node, part.function, of, spec, [*outer, *inner], distinct=part.distinct
+            )
+        known = {**values, **parts}
+        types = {name: x.type_of(value) for name, value in known.items()}
+        return filled(x, call.node, entry.text(types), known, made)
 
     # -- values of one row
 
@@ -352,6 +383,55 @@ class Aggregates:
             x.fail(node, error.message, error.hint)
         if not aggregate:
             x.fail(node, f"{name}() is not an aggregate", "only aggregates are computed OVER a window")
+
+
+@dataclass
+class _Values:
+    """What a catalogue function knows besides its arguments: the row's time, the anchor's time, the anchor's values."""
+
+    aggregates: Aggregates
+    call: _Call
+    entry: catalogue.Function
+    spec: WindowSpec
+    items: list[Node]
+
+    def __call__(self, name: str) -> ops.Value:
+        if name.startswith("anchor_"):
+            return self._of_anchor(name.removeprefix("anchor_"))
+        x, spec = self.aggregates.expressions, self.spec
+        if name == "now":
+            value = spec.order_anchor
+        else:
+            assert name == "time", name
+            value = ops.Field(spec.source.rows, spec.order) if spec.order is not None else None
+        if value is None or x.type_of(value) not in ("TIMESTAMP", "DATE"):
+            x.fail(
+                self.call.node,
+                f"{self.call.name}() needs a window that is ordered by a time or date",
+                "ORDER BY the time column",
+            )
+        template = "epoch_us({0})" if x.type_of(value) == "TIMESTAMP" else "epoch_us(CAST({0} AS TIMESTAMP))"
+        return x.bind(self.call.node, "sql", template, [value])
+
+    def _of_anchor(self, name: str) -> ops.Value:
+        """A parameter as the anchor row has it; only in a window that the anchor row is of."""
+        x, windows = self.aggregates.expressions, self.aggregates.windows
+        if not self.spec.history:
+            x.fail(
+                self.call.node,
+                f"{self.call.name}() compares the anchor row with its own history, and this window is FROM "
+                f"{self.spec.source.table}",
+                f"use the parts of it: {self.entry.source}",
+            )
+        place = [parameter.name for parameter in self.entry.takes].index(name)
+        return x.translate(self.items[place], windows.constants)
+
+
+def _one(star: exp.Star) -> Node:
+    """``*`` as an argument: a value that every row has."""
+    one = exp.Literal.number(1)
+    one.meta.update(star.meta)
+    return one
 
 
 def _direction(key: exp.Ordered) -> tuple[bool, bool]:

@@ -9,7 +9,9 @@ from sqlglot import exp
 
 from workbench.errors import WorkbenchError
 from workbench.plan.render import quote
+from workbench.sql import catalogue
 from workbench.sql.dialect import FeatureDialect
+from workbench.sql.expansion import bound, filled
 from workbench.sql.functions import NOW_DATE, NOW_TIMESTAMP
 from workbench.sql.nodes import Nodes, braced
 from workbench.sql.scope import Scope
@@ -57,6 +59,9 @@ class Calls(Nodes):
             return self.now(node, "TIMESTAMP" if folded in NOW_TIMESTAMP else "DATE")
         if is_signature(node):
             return signature(self, node, lambda inner: self.translate(inner, scope))
+        entry = catalogue.find(name)
+        if entry is not None and entry.native != folded:
+            return self._catalogued(node, entry, scope)
         try:
             aggregate = folded not in WINDOWED and self.functions.is_aggregate(name)
         except WorkbenchError as error:
@@ -81,6 +86,25 @@ class Calls(Nodes):
         if any(isinstance(argument, exp.Lambda) for argument in node.expressions):
             return self._lambda_call(node, scope)
         return self.bind(node, "call", folded, [self.translate(arg, scope) for arg in node.expressions])
+
+    def _catalogued(self, node: exp.Anonymous, entry: catalogue.Function, scope: Scope) -> ops.Value:
+        """A function of the catalogue: what it stands for."""
+        if entry.is_aggregate and scope.window is not None:
+            return self._over(node, scope)
+        if entry.is_aggregate:
+            self.fail(
+                node,
+                f"{node.name}() is an aggregate and needs a window",
+                f"write {entry.signature} OVER w and define WINDOW w AS (PARTITION BY key ORDER BY time ...)",
+            )
+        if any(isinstance(argument, exp.PropertyEQ | exp.Lambda) for argument in node.expressions):
+            self.fail(node, f"{node.name}() takes its arguments by position here", f"write {entry.signature}")
+        args = [self.translate(argument, scope) for argument in node.expressions]
+        if entry.native:
+            return self.bind(node, "call", entry.native, args)
+        values = bound(self, node, entry, node.expressions, args)
+        types = {name: self.type_of(value) for name, value in values.items()}
+        return filled(self, node, entry.text(types), values)
 
     def _lambda_call(self, node: exp.Anonymous, scope: Scope) -> ops.Value:
         """A call with a lambda: DuckDB text, with the columns used inside as arguments."""
@@ -126,6 +150,13 @@ class Calls(Nodes):
     def _is_now_in_lambda(self, call: exp.Anonymous) -> bool:
         if call.name.casefold() in NOW_TIMESTAMP | NOW_DATE:
             return True
+        entry = catalogue.find(call.name)
+        if entry is not None and entry.native != call.name.casefold():
+            self.fail(
+                call,
+                f"{call.name}() is the workbench's own and cannot stand in a lambda",
+                f"write {entry.native}()" if entry.native else "use DuckDB's functions inside a lambda",
+            )
         try:
             kinds = self.functions.info(call.name).kinds
         except WorkbenchError as error:

@@ -9,6 +9,7 @@ import duckdb
 
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.plan.failures import sentence
+from workbench.sql import catalogue
 
 #: Functions that mean "now": the anchor's time in a feature query.
 NOW_TIMESTAMP = frozenset(
@@ -130,7 +131,7 @@ class Functions:
         if name.casefold() in _SYNTAX:
             return FunctionInfo(name.casefold(), frozenset({"scalar"}), False)
         if found is None:
-            close = did_you_mean(name, known)
+            close = did_you_mean(name, [*known, *catalogue.names()])
             raise WorkbenchError(f"there is no function {name!r}" + (f"; {close}" if close else ""))
         if found.volatile or found.name in _RANDOM:
             raise WorkbenchError(
@@ -144,10 +145,9 @@ class Functions:
         return "aggregate" in self.info(name).kinds
 
     def names(self) -> list[str]:
-        """Names of all scalar and aggregate functions, sorted."""
-        return sorted(
-            f.name for f in self._functions().values() if f.kinds & {"scalar", "aggregate", "macro"}
-        )
+        """Names of all scalar and aggregate functions, DuckDB's and the catalogue's, sorted."""
+        known = {f.name for f in self._functions().values() if f.kinds & {"scalar", "aggregate", "macro"}}
+        return sorted(known | set(catalogue.names()))
 
     def type_of(self, sql: str, columns: tuple[str, ...] = ()) -> str:
         """Return the DuckDB type of an expression such as ``sum(c0)``.

@@ -13,11 +13,9 @@ from typing import Any
 
 import duckdb
 
-from workbench.kernels.farmhash import fingerprint_of, fingerprints_of
+from workbench.kernels.farmhash import FINGERPRINT, fingerprint_of, fingerprints_of
 
 DEFAULT_THREADS = 2
-#: FarmHash's Fingerprint64 of a BLOB, back to front where the second argument says so; what ``hash64()`` is made of.
-FINGERPRINT = "__fingerprint"
 
 
 def connect(
@@ -41,7 +39,7 @@ def connect(
     temp_directory
         Where larger-than-memory sorts spill; None refuses to spill.
     by_row
-        Whether our own functions (see :data:`FINGERPRINT`) are called once a row rather than once for some thousand:
+        Whether our own functions are called once a row rather than once for some thousand:
         a fifth of the time for a single request, seven times as long in bulk.
 
     >>> connect().execute("SELECT current_setting('TimeZone')").fetchone()

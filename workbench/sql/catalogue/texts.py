@@ -1,0 +1,17 @@
+"""Values as OpenMLDB's text aggregates write them."""
+
+from __future__ import annotations
+
+
+def as_text(value: str, kind: str) -> str:
+    """Return DuckDB text that writes a value of a type: floats with six digits, times to the second."""
+    if kind in ("FLOAT", "DOUBLE"):
+        return f"printf('%f', {value})"
+    if kind == "TIMESTAMP":
+        return f"strftime({value}, '%Y-%m-%d %H:%M:%S')"
+    return f"CAST({value} AS VARCHAR)"
+
+
+def joined(items: str) -> str:
+    """Return DuckDB text that joins a list of texts with commas; '' of none."""
+    return f"coalesce(array_to_string({items}, ','), '')"
