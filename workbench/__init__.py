@@ -40,6 +40,9 @@ _HOME_OF = {
     "Receipt": "storage",
     "Report": "consistency",
     "Result": "offline",
+    "last_join": "plan.ibis_api",
+    "over": "plan.ibis_api",
+    "window": "plan.ibis_api",
 }
 
 __all__ = ["__version__", "load_ipython_extension", "open", "unload_ipython_extension", *_HOME_OF]  # noqa: PLE0604

@@ -57,7 +57,7 @@ class View:
 
     @property
     def sql(self) -> str:
-        """The text that defines the view (empty when it was defined in Ibis)."""
+        """The text that defines the view; of one that was defined in Ibis, its text as a feature query."""
         return self._record.sql
 
     @property

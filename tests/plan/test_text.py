@@ -13,7 +13,7 @@ from tests.plan.conftest import NAMES, TABLES
 from tests.semantics.compare import load
 from tests.semantics.data import draw_data
 from tests.semantics.generate import draw_query
-from tests.semantics.query import render
+from tests.semantics.text import render
 from workbench import open as open_project
 from workbench.errors import DefinitionError
 from workbench.plan.model import FeaturePlan

@@ -118,7 +118,10 @@ class _Writer:
         if expr.op == "list":
             return f"[{', '.join(self.text(arg, 0) for arg in expr.args)}]", _ATOM
         if expr.op == "index":
-            return f"{self.text(expr.args[0], _ATOM)}[{self.text(expr.args[1], 0)}]", _ATOM
+            value = self.text(expr.args[0], _ATOM)
+            # f(x) OVER w[1] would be an index of the window's name
+            value = f"({value})" if isinstance(expr.args[0], AggregateRef) else value
+            return f"{value}[{self.text(expr.args[1], 0)}]", _ATOM
         if expr.op == "not":
             return self._not(expr.args[0])
         if expr.op in _COMPARISONS:

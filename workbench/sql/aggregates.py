@@ -106,7 +106,8 @@ class Aggregates:
         args = self._arguments(call, rows)
         where = [x.condition(call.where, rows)] if call.where is not None else []
         if call.ignore_nulls:
-            where.append(x.bind(call.node, "sql", "{0} IS NOT NULL", args[:1]))
+            null = x.bind(call.node, "op", "is null", args[:1])
+            where.append(x.bind(call.node, "op", "not", [null]))
         order = [(self._translated(key.this, rows), _direction(key)) for key in call.order]
         if lead or call.name in ("lag", "at"):
             return self._lag(call, spec, args, where)
@@ -253,8 +254,10 @@ class Aggregates:
             frame = Frame("rows", None, 1)
             before = replace(spec, frame=frame, maxsize=None, exclude_current_row=False)
             values = self.aggregate(call.node, "list", args[:1], before, where)
-            value = x.bind(call.node, "sql", f"{{0}}[{-position}]", [values])
-            missing = x.bind(call.node, "sql", f"coalesce(len({{0}}), 0) < {position}", [values])
+            place, zero = x.constant(call.node, f"-{position}"), x.constant(call.node, "0")
+            value = x.bind(call.node, "op", "index", [values, place])
+            length = x.bind(call.node, "call", "coalesce", [x.bind(call.node, "call", "len", [values]), zero])
+            missing = x.bind(call.node, "op", "<", [length, x.constant(call.node, str(position))])
         else:
             frame = Frame("rows", position, position, ahead)
             there = replace(spec, frame=frame, maxsize=None, exclude_current_row=False)
@@ -262,7 +265,7 @@ class Aggregates:
             if len(args) < 3:
                 return value
             rows = self.aggregate(call.node, "count", [], there, where)
-            missing = x.bind(call.node, "sql", "{0} = 0", [rows])
+            missing = x.bind(call.node, "op", "=", [rows, x.constant(call.node, "0")])
         if len(args) < 3:
             return value
         return x.bind(call.node, "op", "case", [missing, args[2], value])
@@ -281,7 +284,7 @@ class Aggregates:
             x.fail(call.node, "nth_value() takes a value and a position", "nth_value(x, 2) OVER w")
         position = self._whole(call, 1, 1)
         values = self.aggregate(call.node, "list", args[:1], spec, where, order)
-        return x.bind(call.node, "sql", f"{{0}}[{position}]", [values])
+        return x.bind(call.node, "op", "index", [values, x.constant(call.node, str(position))])
 
     def _whole(self, call: _Call, index: int, least: int) -> int:
         node = call.items[index]

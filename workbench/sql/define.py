@@ -9,9 +9,9 @@ import ibis.expr.types as ir
 
 from workbench.errors import DefinitionError, Position, WorkbenchError
 from workbench.plan.analyze import analyze
-from workbench.plan.expr import Call, Expr, walk
+from workbench.plan.expr import Expr
+from workbench.plan.ibis_query import query_of
 from workbench.plan.model import FeaturePlan, Lookup
-from workbench.plan.prune import anchor_expressions
 from workbench.plan.render import quote
 from workbench.plan.request_form import RequestForm
 from workbench.plan.stages import Stage, lookup_columns
@@ -34,7 +34,7 @@ def define(
     Parameters
     ----------
     query
-        Text in the workbench's dialect, or an Ibis expression over unbound tables of the project.
+        Text in the workbench's dialect, or an Ibis expression over tables of the project.
     tables
         The project's tables by name.
     functions
@@ -57,9 +57,9 @@ def define(
         )
     by_name = {table.name: table for table in tables.values()}
 
+    text = query if isinstance(query, str) else query_of(query, tables)
+
     def types(plan: FeaturePlan) -> dict[str, str]:
-        if not isinstance(query, str):
-            _check_calls(plan, functions)
         found = output_types(plan, by_name, functions)
         for name, kind in found.items():
             refused = refusal(kind)
@@ -70,22 +70,7 @@ def define(
     def plan_of(view: ir.Table) -> FeaturePlan:
         return analyze(view, tables, types, dialect)
 
-    if isinstance(query, str):
-        return plan_of(
-            translate(query, tables, functions, replace(dialect_of(dialect), ahead=ahead), plan_of)
-        )
-    return plan_of(query)
-
-
-def _check_calls(plan: FeaturePlan, functions: Functions) -> None:
-    """Functions of an Ibis expression are held to the rules that the text is translated by."""
-    for expression in anchor_expressions(plan):
-        for node in walk(expression):
-            if isinstance(node, Call):
-                try:
-                    functions.info(node.name)
-                except WorkbenchError as error:
-                    raise DefinitionError(error.message, hint=error.hint) from None
+    return plan_of(translate(text, tables, functions, replace(dialect_of(dialect), ahead=ahead), plan_of))
 
 
 def condition(text: str, table: SourceTable, functions: Functions) -> Expr:

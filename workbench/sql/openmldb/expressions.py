@@ -282,8 +282,7 @@ class OpenMLDBExpressions(Expressions):
     def _like(
         self, node: exp.Expr, like: exp.Binary, word: str, escape: ops.Value | None, scope: Scope
     ) -> ops.Value:
-        value, pattern = self.sides(like, scope)
-        found = self.like(node, word, value, pattern, escape)
+        found = self.like(node, word, *self.sides(like, scope), escape)
         return self.bind(node, "op", "not", [found]) if like.args.get("negate") else found
 
     def like(
