@@ -58,6 +58,7 @@ class Select:
         self.node = self._statement(node)
         self.froms = Froms(query, self.x, self._with(names), Select)
         self.time: ops.Value | None = None
+        self.where: ops.Value | None = None
         self.scope = Scope([])
         self.anchor, joins = self.froms.anchor(self._root())
         self.time = time_of(self.anchor)
@@ -67,11 +68,13 @@ class Select:
             self.x, self.anchor, history, self.scope, self.froms.rows, self._history_where
         )
         self.aggregates = query.dialect.aggregates(self.x, self.windows)
+        self._name_windows()
         joined = Joins(query, self.x, self.froms, self.scope, self.windows)
         for join in (*joins, *(self.node.args.get("joins") or [])):
             self.scope.relations += joined.relations(join)
         self.where = self._condition()
-        self._name_windows()
+        for body in self.windows.named.values():
+            self.windows.spec(body)
 
     @property
     def table(self) -> SourceTable:
@@ -160,8 +163,6 @@ class Select:
             if not isinstance(body, FeatureWindowBody):
                 self.x.fail(body, "a window is written WINDOW name AS (...)")
             self.windows.named[name.casefold()] = body
-        for body in self.windows.named.values():
-            self.windows.spec(body)
 
     def columns(self) -> dict[str, ops.Value]:
         """Return the columns by their names, in order."""

@@ -61,7 +61,8 @@ class Windows:
         self._rows = rows
         self._history_where = history_where
         self.named: dict[str, FeatureWindowBody] = {}
-        self._made: dict[tuple[int, bool], tuple[WindowSpec, Scope]] = {}
+        self._made: dict[tuple[int, bool, int], tuple[WindowSpec, Scope]] = {}
+        self._adopted: dict[int, tuple[WindowSpec, Scope]] = {}
 
     # -- windows
 
@@ -93,11 +94,14 @@ class Windows:
 
     def adopt(self, body: Node, spec: WindowSpec, scope: Scope) -> None:
         """Take a window that no text describes, with the scope of its rows."""
-        self._made[id(body), False] = spec, scope
+        self._adopted[id(body)] = spec, scope
 
     def spec(self, body: Node, ahead: bool = False) -> tuple[WindowSpec, Scope]:
         """Return the specification of a window, and the scope of its rows."""
-        key = (id(body), ahead)
+        if id(body) in self._adopted:
+            return self._adopted[id(body)]
+        # A window that a join reads knows the joins before that one only.
+        key = (id(body), ahead, len(self.constants.relations))
         if key not in self._made:
             self._made[key] = self._make(body, ahead)
         return self._made[key]
