@@ -93,11 +93,15 @@ def table_add(
     name: TableArgument,
     file: FileArgument,
     time: TimeOption = None,
+    id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="COLUMN", help="Names rows: a known one is not stored again."),
+    ] = None,
     if_exists: Annotated[IfExists, typer.Option(help="The same content is never an error.")] = IfExists.ERROR,
     project: ProjectOption = None,
 ) -> None:
     """Create a table from a Parquet, CSV or JSON file."""
-    table = _project(project).create_table(name, str(file), time=time, if_exists=if_exists.value)
+    table = _project(project).create_table(name, str(file), time=time, id=id, if_exists=if_exists.value)
     say(f"table {table.name}: {table.count():,} rows, {len(table.columns)} columns")
 
 
@@ -126,7 +130,8 @@ def table_show(name: TableArgument, project: ProjectOption = None, as_json: Json
     if as_json:
         say_json(_about(table))
         return
-    say(f"{table.name}: {table.count():,} rows, time {table.time or 'none (static)'}")
+    named = f", id {table.id}" if table.id else ""
+    say(f"{table.name}: {table.count():,} rows, time {table.time or 'none (static)'}{named}")
     say_table(["column", "type"], table.columns.items())
     _say_result(opened.sql(f"SELECT * FROM {quoted(table.name)} LIMIT 5"))
 
@@ -150,7 +155,11 @@ def table_append(
     if as_json:
         say_json(dataclasses.asdict(receipt))
     else:
-        say(f"{receipt.accepted:,} rows appended to {name}, seq {receipt.first_seq} to {receipt.last_seq}")
+        numbers = f", seq {receipt.first_seq} to {receipt.last_seq}" if receipt.accepted else ""
+        say(f"{receipt.accepted:,} rows appended to {name}{numbers}")
+        if receipt.known:
+            other = f", {receipt.different:,} of them with another content" if receipt.different else ""
+            say(f"{receipt.known:,} rows left out: their id is stored already{other}")
 
 
 @tables.command("drop")
@@ -332,7 +341,8 @@ def _project(explicit: str | None) -> Project:
 
 
 def _about(table: Table) -> dict[str, Any]:
-    return {"table": table.name, "rows": table.count(), "time": table.time, "columns": dict(table.columns)}
+    about = {"table": table.name, "rows": table.count(), "time": table.time, "id": table.id}
+    return {**about, "columns": dict(table.columns)}
 
 
 def _version(view: View) -> str:

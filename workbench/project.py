@@ -101,7 +101,8 @@ class Project:
         delay, known
             When a row becomes known: a duration after its time such as ``"6h"``, or the TIMESTAMP column that says it.
         id
-            Not available in this version.
+            The column that names rows (a whole number, VARCHAR, UUID or BLOB): a row of a known id is not stored again,
+            and a request for one is answered at the place that the stored row has.
         if_exists
             What to do when the table exists with other content; the same content is always a no-op.
         progress

@@ -51,7 +51,7 @@ class Table:
     --------
     >>> transactions = project.table("transactions")                    # doctest: +SKIP
     >>> transactions.append({"card_id": 7, "amount": 12.5, "ts": "2026-01-02T03:04:05Z"})  # doctest: +SKIP
-    Receipt(accepted=1, first_seq=1001, last_seq=1001, replayed=False)
+    Receipt(accepted=1, first_seq=1001, last_seq=1001, replayed=False, known=0, different=0)
     """
 
     def __init__(self, storage: Storage, name: str) -> None:
@@ -75,6 +75,11 @@ class Table:
         """The event-time column; None when rows are ordered by arrival alone."""
         return self._spec.time
 
+    @property
+    def id(self) -> str | None:
+        """The column that names rows; appending a row of a known id does nothing."""
+        return self._spec.id
+
     def append(self, rows: Any, token: str | None = None) -> Receipt:
         """Add rows: all or nothing, durable and visible to everybody when it returns.
 
@@ -86,10 +91,16 @@ class Table:
         token
             Makes a retry safe: the same rows under the same token are stored once, for a week.
 
+        Returns
+        -------
+        Receipt
+            How many rows are new and which arrival numbers they got. Of a table with an id, ``known`` says how many were
+            left out because a row of their id is stored, and ``different`` how many of those have another content.
+
         Raises
         ------
         RowError
-            A value cannot be held exactly, a column is unknown, or a time is missing or in the future.
+            A value cannot be held exactly, a column is unknown, a time is missing or in the future, or an id is NULL.
         Conflict
             Other rows were appended under this token.
         """
@@ -141,7 +152,8 @@ class Table:
         return f"<div>{head}<table><thead>{names}</thead><tbody>{cells}</tbody></table></div>"
 
     def _order(self) -> str:
-        return f"time {self.time}" if self.time else "ordered by arrival"
+        order = f"time {self.time}" if self.time else "ordered by arrival"
+        return f"{order}, id {self.id}" if self.id else order
 
     def _append_stream(self, reader: pa.RecordBatchReader) -> Receipt:
         import pyarrow as pa

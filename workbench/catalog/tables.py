@@ -29,6 +29,7 @@ Progress = Callable[[str, float], None]
 RowProgress = Callable[[int], None]
 
 _CONTENT = "content"
+_ID = "id"
 _AVAILABILITY = "availability"
 _UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
@@ -38,8 +39,8 @@ class TableSpec:
     """The definition of a table.
 
     ``time`` is the event-time column; without it rows are ordered by arrival alone. A row becomes known ``delay`` after
-    its time, or at the time in the column ``known``; it is visible for ``ttl``. ``id`` has its place here but is
-    refused in this version.
+    its time, or at the time in the column ``known``; it is visible for ``ttl``. The column ``id`` names rows: a row of a
+    known id is not stored again.
     """
 
     name: str
@@ -95,7 +96,8 @@ def create_table(
     known
         The TIMESTAMP column that says when a row became known.
     id
-        Refused in this version.
+        The column that names rows (a whole number, VARCHAR, UUID or BLOB, never NULL): a row of a known id is not
+        stored again.
     if_exists
         ``error``: an existing table of the same definition that was created from the same rows stays as it is (rows
         appended since included), any other is a Conflict. ``skip``: an existing table stays whatever it holds.
@@ -113,7 +115,8 @@ def create_table(
         The table differs, or views rely on what would be replaced.
     """
     check_name(name, "table")
-    _check_options(if_exists, id)
+    if if_exists not in ("error", "skip", "replace"):
+        raise WorkbenchError(f"if_exists={if_exists!r} is not known", hint="use 'error', 'skip' or 'replace'")
     prepare(storage)
     existing = _find(storage, name)
     if existing is not None and if_exists == "skip":
@@ -121,7 +124,7 @@ def create_table(
     report = _row_progress(progress, _total(obj))
     columns, reader = infer(obj, time)
     wanted = TableSpec(
-        name, columns, check_time(columns, time) if time is not None else None, ttl, delay, known
+        name, columns, check_time(columns, time) if time is not None else None, ttl, delay, known, id
     )
     _check_availability(wanted)
     if existing is None:
@@ -192,7 +195,8 @@ def _load(
     tx_extra: Callable[[sqlite3.Connection, dict[str, Any]], None] | None = None,
 ) -> TableSpec:
     """Load a new table; ``under`` is its name until ``tx_extra`` renames it in the same commit."""
-    table = storage.new_table(under or spec.name, spec.columns, spec.time)
+    options = {_ID: spec.id} if spec.id is not None else {}
+    table = storage.new_table(under or spec.name, spec.columns, spec.time, options)
 
     def batches() -> Iterator[pa.RecordBatch]:
         content = Fingerprint(reader.schema)
@@ -203,6 +207,8 @@ def _load(
     rows = pa.RecordBatchReader.from_batches(reader.schema, batches())
     extra = (lambda transaction: tx_extra(transaction, table.options)) if tx_extra else None
     storage.bulk_load(table, rows, progress=progress, tx_extra=extra)
+    if spec.id is not None:
+        storage.ensure_ids(storage.table(spec.name))
     return spec
 
 
@@ -304,7 +310,7 @@ def _difference(existing: StoredTable, spec: TableSpec) -> str | None:
             if existing.time
             else "has no time column"
         )
-    for name, value in availability(existing).items():
+    for name, value in (availability(existing) | {_ID: existing.id_column}).items():
         if value != getattr(spec, name):
             return f"its {name} is {value}, not {getattr(spec, name)}"
     return None
@@ -315,16 +321,6 @@ def _content(fingerprint: Fingerprint) -> dict[str, Any]:
 
 
 # --- checks ---
-
-
-def _check_options(if_exists: str, id: str | None) -> None:
-    if if_exists not in ("error", "skip", "replace"):
-        raise WorkbenchError(f"if_exists={if_exists!r} is not known", hint="use 'error', 'skip' or 'replace'")
-    if id is not None:
-        raise WorkbenchError(
-            "id= (the column that makes appending a known row do nothing) is not available in this version",
-            hint="append with an idempotency token: table.append(rows, token=...)",
-        )
 
 
 def _check_availability(spec: TableSpec) -> None:
@@ -381,7 +377,7 @@ def _refuse_view_name(storage: Storage, name: str) -> None:
 
 
 def _spec(table: StoredTable) -> TableSpec:
-    return TableSpec(table.name, dict(table.columns), table.time, **availability(table))
+    return TableSpec(table.name, dict(table.columns), table.time, **availability(table), id=table.id_column)
 
 
 def availability(table: StoredTable) -> dict[str, str | None]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from workbench.errors import RowError, did_you_mean
 from workbench.plan.model import FeaturePlan
+from workbench.plan.render import quote
+from workbench.storage import StoredTable
 from workbench.values import frames
 from workbench.values.coerce import to_table
 
@@ -83,6 +86,37 @@ def spine_rows(plan: FeaturePlan, columns: Mapping[str, str], rows: Any, what: s
         seq = to_table({SEQ: "BIGINT"}, table.select([by_folded[SEQ]]).rename_columns([SEQ])).column(SEQ)
     numbers = pa.array(range(table.num_rows), pa.int64())
     return coerced.append_column("__seq", seq).append_column("__row", numbers)
+
+
+def with_stored_seqs(
+    connection: duckdb.DuckDBPyConnection, relation: str, table: StoredTable, spine: pa.Table
+) -> pa.Table:
+    """Return a spine in which rows whose id is stored have the ``__seq`` of the stored row.
+
+    A row of a known id and another time than the stored row's stays a new one of its own time.
+
+    Parameters
+    ----------
+    connection
+        A session; the spine is registered in it meanwhile.
+    relation
+        FROM text of the table's rows, with ``__seq``.
+    table
+        The anchor's table.
+    spine
+        Rows of :func:`spine_rows`.
+    """
+    name = table.id_column
+    if name is None or name not in spine.column_names or not spine.column("__seq").null_count:
+        return spine
+    same = [name] if table.time is None else [name, table.time]
+    on = " AND ".join(f"t.{quote(c)} = CAST(s.{quote(c)} AS {table.columns[c]})" for c in same)
+    connection.register("__unplaced", spine)
+    found = connection.execute(
+        f"SELECT coalesce(s.__seq, t.__seq) AS seq FROM __unplaced s LEFT JOIN {relation} t ON {on} ORDER BY s.__row"
+    ).to_arrow_table()
+    connection.unregister("__unplaced")
+    return spine.set_column(spine.column_names.index("__seq"), "__seq", found.column("seq"))
 
 
 def _dicts(rows: list[Any] | dict[str, Any]) -> list[dict[str, Any]]:

@@ -23,6 +23,8 @@ from workbench.values.types import arrow_schema
 FILTERED = "the row does not satisfy the view's WHERE"
 FILTERED_BELOW = "the row does not satisfy the WHERE of what the view reads from"
 
+_EPOCH = datetime(1970, 1, 1)
+
 #: How far ahead of the server's clock a request's time may be.
 TOLERANCE = timedelta(minutes=5)
 
@@ -40,6 +42,14 @@ class Answer:
     error: RowError | None
     as_of: datetime
     last_seq: int
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A request row with every column, and its arrival number where it is a stored row."""
+
+    row: dict[str, Any]
+    seq: int | None
 
 
 class Engine:
@@ -67,7 +77,9 @@ class Engine:
         self._time = plan.base.time
         self._schema = arrow_schema(self._columns)
         required = [name for name in self._columns if name != self._time]
-        self._coerce = row_coercer(storage.table(plan.table).columns, required=required)
+        table = storage.table(plan.table)
+        self._coerce = row_coercer(table.columns, required=required)
+        self._id, self._ids = table.id_column, storage.ensure_ids(table)
         self._idle: queue.SimpleQueue[ReferenceDriver] = queue.SimpleQueue()
         self._pid = os.getpid()
 
@@ -80,20 +92,21 @@ class Engine:
         ----------
         rows
             Anchor rows by column name. Columns that the view does not use may be left out; without a time, the row is
-            answered as of now.
+            answered as of now. A row whose id is stored (see ``id=`` of tables) is answered at the stored row's position,
+            unless it asks for another time.
         as_of
             Times to answer at instead (naive means UTC), one for each row.
         """
         cut = self.storage.last_seq()
         now = datetime.now(UTC).replace(tzinfo=None)
-        prepared: list[dict[str, Any] | RowError] = []
+        prepared: list[_Prepared | RowError] = []
         times: list[datetime] = []
         for index, row in enumerate(rows):
             wanted = as_of[index] if as_of is not None else None
             try:
-                coerced = self._prepare(row, wanted, now, index if len(rows) > 1 else None)
-                times.append(coerced[self._time] if self._time else wanted or now)
-                prepared.append(coerced)
+                found = self._prepare(row, wanted, now, cut, index if len(rows) > 1 else None)
+                times.append(found.row[self._time] if self._time else wanted or now)
+                prepared.append(found)
             except RowError as error:
                 times.append(wanted or now)
                 prepared.append(error)
@@ -126,12 +139,13 @@ class Engine:
     # -- one batch
 
     def _prepare(
-        self, row: dict[str, Any], as_of: datetime | None, now: datetime, index: int | None
-    ) -> dict[str, Any]:
+        self, row: dict[str, Any], as_of: datetime | None, now: datetime, cut: int, index: int | None
+    ) -> _Prepared:
         coerced = self._coerce(row, index)
         time = self._time
+        place = self._stored_place(coerced, cut)
         if time is None:
-            return coerced
+            return _Prepared(coerced, place[1] if place else None)
         if as_of is not None:
             coerced[time] = _naive(as_of)
         elif coerced[time] is None:
@@ -142,7 +156,7 @@ class Engine:
                     field=time,
                     row=index,
                 )
-            coerced[time] = now
+            coerced[time] = place[0] if place else now
         if coerced[time] > now + TOLERANCE:
             raise RowError(
                 f"{time!r} is {coerced[time].isoformat()}Z, which is later than the clock ({now.isoformat()}Z)",
@@ -150,17 +164,25 @@ class Engine:
                 field=time,
                 row=index,
             )
-        return coerced
+        return _Prepared(coerced, place[1] if place and place[0] == coerced[time] else None)
 
-    def _answers(
-        self, prepared: list[dict[str, Any] | RowError], times: list[datetime], cut: int
-    ) -> list[Answer]:
+    def _stored_place(self, row: dict[str, Any], cut: int) -> tuple[datetime, int] | None:
+        """The position of the stored row with the id of a request row."""
+        if self._ids is None or self._id is None or row[self._id] is None:
+            return None
+        found = self.storage.reader(self._ids).read((row[self._id],), (), limit=1, cut=cut)
+        if not found.num_rows:
+            return None
+        order, seq = (found.column(name)[0].as_py() for name in ("__ord", "__seq"))
+        return _EPOCH + timedelta(microseconds=order), seq
+
+    def _answers(self, prepared: list[_Prepared | RowError], times: list[datetime], cut: int) -> list[Answer]:
         good = [row for row in prepared if not isinstance(row, RowError)]
         found: list[tuple[Any, ...] | RowError] = []
         if good:
-            arrays = [pa.array([row[field.name] for row in good], type=field.type) for field in self._schema]
+            arrays = [pa.array([p.row[field.name] for p in good], type=field.type) for field in self._schema]
             table = pa.Table.from_arrays(arrays, schema=self._schema) if arrays else _rows_only(len(good))
-            found = self._evaluate(table, [None] * len(good), cut)
+            found = self._evaluate(table, [p.seq for p in good], cut)
         results = iter(found)
         return [
             self._answer(row if isinstance(row, RowError) else next(results), time, cut)

@@ -190,6 +190,8 @@ def ask_then_append(
     except Conflict:
         raise key_reused() from None
     outcome.appended = {"first_seq": receipt.first_seq, "last_seq": receipt.last_seq}
+    if receipt.known:
+        outcome.appended["known"] = receipt.known
     outcome.replayed |= receipt.replayed
     return outcome
 
@@ -198,7 +200,7 @@ def _stored_rows(served: ServedView, rows: list[Any], outcome: Outcome, single: 
     """Return the rows as the table stores them; one without a time gets the time at which it was answered."""
     try:
         table = coerce.to_table(dict(served.columns), rows)
-        time = served.plan.time
+        time = served.plan.base.time
         if time is None:
             return table
         given, kind = table.column(time), served.columns[time]

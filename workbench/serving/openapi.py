@@ -44,7 +44,16 @@ SCHEMAS: dict[str, Any] = {
     },
     "Receipt": {
         "type": "object",
-        "properties": {"accepted": {"type": "integer"}, "first_seq": _SEQ, "last_seq": _SEQ},
+        "properties": {
+            "accepted": {"type": "integer", "description": "rows that are new"},
+            "first_seq": _SEQ,
+            "last_seq": _SEQ,
+            "known": {
+                "type": "integer",
+                "description": "of a table with ids: rows whose id was stored already",
+            },
+            "different": {"type": "integer", "description": "rows of known ids whose content is another"},
+        },
         "required": ["accepted", "first_seq", "last_seq"],
     },
 }
@@ -222,7 +231,11 @@ def _answer_properties(features: Mapping[str, str]) -> dict[str, Any]:
         "last_seq": _SEQ | {"description": "arrival number of the last row that the answer could see"},
         "features": values,
         "reason": {"type": "string", "description": "why features is null"},
-        "appended": {"type": "object", "properties": {"first_seq": _SEQ, "last_seq": _SEQ}},
+        "appended": {
+            "type": "object",
+            "properties": {"first_seq": _SEQ, "last_seq": _SEQ, "known": {"type": "integer"}},
+            "description": "which rows were stored; known: how many were not, because their id is stored already",
+        },
     }
 
 

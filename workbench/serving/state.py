@@ -253,7 +253,7 @@ class ServingState:
             plan=plan,
             engine=load_engine(self.storage, plan),
             columns=MappingProxyType(dict(self.storage.table(plan.table).columns)),
-            needed=frozenset(plan.request_columns) - {plan.time},
+            needed=frozenset(plan.request_columns) - {plan.base.time},
             encode=wire.encoder(plan.features),
         )
 

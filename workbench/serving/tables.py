@@ -49,9 +49,10 @@ class TableRows:
         limit = self._settings.max_rows_bytes * UNPACKED
         receipt: Receipt = await self._state.run(store, self._state.storage, stored, kind, body, token, limit)
         call.rows = receipt.accepted
-        reply = Reply.json(
-            {"accepted": receipt.accepted, "first_seq": receipt.first_seq, "last_seq": receipt.last_seq}
-        )
+        answer = {"accepted": receipt.accepted, "first_seq": receipt.first_seq, "last_seq": receipt.last_seq}
+        if stored.id_column is not None:
+            answer |= {"known": receipt.known, "different": receipt.different}
+        reply = Reply.json(answer)
         if receipt.replayed:
             reply.headers.append((b"idempotency-replayed", b"true"))
         return reply

@@ -56,7 +56,7 @@ class Views:
             "version": served.version,
             "sql": catalog_views.get(self._state.storage, served.view, served.version).sql,
             "table": plan.table,
-            "time": plan.time,
+            "time": plan.base.time,
             "columns": dict(served.columns),
             "request_columns": plan.request_columns,
             "example": example_row(served),

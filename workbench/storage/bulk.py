@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pyarrow as pa
 from workbench.errors import NotFound
 from workbench.storage.database import Database
 from workbench.storage.files import Files
+from workbench.storage.ids import LoadedIds, Sifted
 from workbench.storage.index import Indexes, paths_of
 from workbench.storage.lake import PartWriter
 from workbench.storage.log import Append, find_token, note_position, note_token
@@ -24,7 +26,7 @@ from workbench.storage.manifest import (
     reserve_seq,
 )
 from workbench.storage.model import ColumnFile, Part, Receipt, StoredIndex, StoredTable
-from workbench.storage.tables import check_schema, check_times, conform, insert_table
+from workbench.storage.tables import check_ids, check_schema, check_times, conform, insert_table
 
 Extra = Callable[[sqlite3.Connection], None]
 
@@ -36,10 +38,11 @@ class BulkLoader:
     table's indexes are built from it, and one commit gives the file its place in the order.
     """
 
-    def __init__(self, database: Database, files: Files, indexes: Indexes) -> None:
+    def __init__(self, database: Database, files: Files, indexes: Indexes, ids: LoadedIds) -> None:
         self._database = database
         self._files = files
         self._indexes = indexes
+        self._ids = ids
 
     def load(
         self,
@@ -55,21 +58,38 @@ class BulkLoader:
         """Load all rows of a reader; see :meth:`Storage.bulk_load`."""
         part, digest = self._write(table, reader, progress, hashed=token is not None and body_hash is None)
         append = Append(table, b"", part.rows, None, token, body_hash or digest, source_position)
-        if table.id == 0:
-            return self._commit(append, part, [], tx_extra)
+        placed: Part | None = None
         try:
-            lock = self._files.lock(f"table-{table.id}")
-            lock.acquire()
-        except BaseException:
-            self._files.discard(part.path)
-            raise
-        try:
+            with self._files.lock(f"table-{table.id}") if table.id else contextlib.nullcontext():
+                placed, receipt = self._place(append, part, tx_extra)
+            return receipt
+        finally:
+            if placed is not part:
+                self._files.discard(part.path)
+
+    def _place(self, append: Append, part: Part, tx_extra: Extra | None) -> tuple[Part | None, Receipt]:
+        """Commit a part, or what it holds of new ids; return the part that was committed, if any, and the receipt."""
+        table = append.table
+        indexes: list[StoredIndex] = []
+        if table.id and part.rows:
             with self._database.reading() as connection:
                 found = read_manifest(connection).indexes.values()
-            indexes = [index for index in found if index.table_id == table.id] if part.rows else []
-            return self._commit(append, part, indexes, tx_extra)
-        finally:
-            lock.release()
+            indexes = [index for index in found if index.table_id == table.id]
+        if table.id_column is None or not part.rows:
+            return self._commit(append, part, indexes, tx_extra, None)
+        while True:
+            sifted = self._ids.sift(table, part)
+            placed = None
+            try:
+                placed, receipt = self._commit(append, sifted.part, indexes, tx_extra, sifted)
+            except _OvertakenError:
+                continue
+            finally:
+                if sifted.part not in (part, placed):
+                    self._files.discard(sifted.part.path)
+            if receipt.replayed:
+                return placed, replace(receipt, known=part.rows - receipt.accepted)
+            return placed, replace(receipt, known=sifted.known, different=sifted.different)
 
     def _write(
         self,
@@ -87,6 +107,8 @@ class BulkLoader:
                 chunk = conform(table, pa.Table.from_batches([batch]))
                 if table.time is not None and batch.num_rows:
                     check_times(table, chunk.column(table.time).chunk(0), first_row=rows)
+                if table.id_column is not None and batch.num_rows:
+                    check_ids(table, chunk.column(table.id_column).chunk(0), first_row=rows)
                 writer.write(chunk, np.arange(rows, rows + chunk.num_rows, dtype=np.int64))
                 if digest is not None:
                     digest.update(batch.serialize())
@@ -96,27 +118,39 @@ class BulkLoader:
         return writer.part(), digest.hexdigest() if digest else None
 
     def _commit(
-        self, append: Append, part: Part, indexes: list[StoredIndex], tx_extra: Extra | None
-    ) -> Receipt:
+        self,
+        append: Append,
+        part: Part,
+        indexes: list[StoredIndex],
+        tx_extra: Extra | None,
+        sifted: Sifted | None,
+    ) -> tuple[Part | None, Receipt]:
         built: dict[int, list[ColumnFile]] = {}
+        placed: Part | None = None
         try:
-            built = self._indexes.build_for(append.table, part, indexes)
+            built = self._indexes.build_for(append.table, part, indexes if part.rows else [])
             with self._database.transaction() as connection:
                 if append.table.id == 0:
                     append.table = insert_table(connection, append.table)
                 elif not _exists(connection, append.table):
                     raise NotFound(f"table {append.table.name!r} was dropped")
+                elif sifted is not None and self._ids.overtaken(connection, append.table, sifted):
+                    raise _OvertakenError
                 replayed = find_token(connection, append)
                 if replayed is None:
                     receipt = _store(connection, append, part, built)
                     if tx_extra is not None:
                         tx_extra(connection)
-        except BaseException:
-            self._files.discard(part.path, *paths_of(built))
-            raise
-        if replayed is not None or part.rows == 0:
-            self._files.discard(part.path, *paths_of(built))
-        return replayed or receipt
+            if replayed is None and part.rows:
+                placed = part
+        finally:
+            if placed is None:
+                self._files.discard(*paths_of(built))
+        return placed, replayed or receipt
+
+
+class _OvertakenError(Exception):
+    """Rows of the same ids were appended meanwhile: sift again."""
 
 
 def _exists(connection: sqlite3.Connection, table: StoredTable) -> bool:

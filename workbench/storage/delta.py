@@ -52,6 +52,11 @@ class Delta:
         """How many rows the tail has."""
         return self.starts[-1]
 
+    def seq(self, position: int) -> int:
+        """Return the seq of the row at a position."""
+        number = bisect_right(self.starts, position) - 1
+        return int(self.runs[number].seqs[position - self.starts[number]])
+
     def extended(self, records: Sequence[Record]) -> Delta:
         """Return the delta with later records added; runs stay few because neighbours of like size are merged."""
         runs = [*self.runs, _run(records)]
@@ -135,3 +140,8 @@ class DeltaIndex:
         found = self._positions.get(key)
         # A copy, because the array cannot grow while numpy looks into it.
         return None if found is None else np.array(found, dtype=np.int64)
+
+    def first(self, key: tuple[Physical, ...]) -> int | None:
+        """Return the position of a key's first row; None when there is none."""
+        found = self._positions.get(key)
+        return None if found is None else found[0]

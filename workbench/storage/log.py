@@ -12,6 +12,7 @@ import threading
 import time as clock
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from workbench.storage.arrays import contiguous
 from workbench.storage.database import Database
 from workbench.storage.manifest import read_counters
 from workbench.storage.model import Receipt, StoredTable
+from workbench.storage.tables import microseconds
 
 SCHEMA = """
 CREATE TABLE log (
@@ -71,7 +73,11 @@ def decode_batch(data: bytes, schema: pa.Schema) -> pa.RecordBatch:
 
 @dataclass
 class Append:
-    """One append on its way through the committer."""
+    """One append on its way through the committer.
+
+    ``batch`` holds the rows where the table has ids; ``known`` gets those that are left out, with the seq of the row
+    that has their id.
+    """
 
     table: StoredTable
     data: bytes
@@ -80,10 +86,22 @@ class Append:
     token: str | None
     body_hash: str | None
     source_position: str | None
+    batch: pa.Table | None = None
     receipt: Receipt | None = None
     error: BaseException | None = None
     tail: tuple[int, int, int] = (0, 0, 0)
+    known: list[tuple[int, int]] = field(default_factory=list)
     _done: threading.Event = field(default_factory=threading.Event)
+
+    def take(self, kept: list[int]) -> None:
+        """Keep only some of the rows; the body's hash stays that of all that were given."""
+        assert self.batch is not None
+        self.body_hash = body_hash_of(self)
+        rows = self.batch.take(pa.array(kept, pa.int64()))
+        self.data, self.rows = encode_batch(rows), rows.num_rows
+        if self.table.time is not None and kept:
+            times = microseconds(contiguous(rows.column(self.table.time)))
+            self.times = int(times.min()), int(times.max())
 
     def finish(self) -> None:
         """Wake the caller."""
@@ -103,12 +121,22 @@ class Append:
         return rows >= FLUSH_ROWS or size >= FLUSH_BYTES or records >= FLUSH_RECORDS
 
 
+class Sifter(Protocol):
+    """Leaves rows of known ids out of appends, inside the transaction that stores them."""
+
+    def sift(self, append: Append, first_seq: int) -> None:
+        """Leave them out of one append, whose first new row gets ``first_seq``."""
+
+
 class Committer:
     """The committer thread of one process; it ends when idle and starts again when needed."""
 
-    def __init__(self, database: Database, on_commit: Callable[[Append], None]) -> None:
+    def __init__(
+        self, database: Database, on_commit: Callable[[Append], None], sifter: Callable[[], Sifter]
+    ) -> None:
         self._database = database
         self._on_commit = on_commit
+        self._sifter = sifter
         self._condition = threading.Condition()
         self._waiting: list[Append] = []
         self._running = False
@@ -156,7 +184,7 @@ class Committer:
     def _commit_group(self, group: list[Append]) -> None:
         try:
             with self._database.transaction() as connection:
-                receipts = _store_group(connection, group)
+                receipts = _store_group(connection, group, self._sifter())
         except BaseException as error:
             for append in group:
                 append.error = error
@@ -165,7 +193,7 @@ class Committer:
             append.receipt = receipt
 
 
-def _store_group(connection: sqlite3.Connection, group: list[Append]) -> list[Receipt | None]:
+def _store_group(connection: sqlite3.Connection, group: list[Append], sifter: Sifter) -> list[Receipt | None]:
     """Store what can be stored of a group; an append that cannot gets its error and touches nothing."""
     last = start = read_counters(connection)[0]
     tails: dict[int, tuple[int, int, int]] = {}
@@ -178,7 +206,9 @@ def _store_group(connection: sqlite3.Connection, group: list[Append]) -> list[Re
             replayed = find_token(connection, append)
             if replayed is None:
                 _require_room(append, tails[table_id])
-        except (NotFound, Conflict, Unavailable) as error:
+                if append.table.id_column is not None:
+                    sifter.sift(append, last + 1)
+        except (NotFound, Conflict, Unavailable, StorageError) as error:
             append.error = error
             receipts.append(None)
             continue
@@ -190,7 +220,9 @@ def _store_group(connection: sqlite3.Connection, group: list[Append]) -> list[Re
         _insert_record(connection, append, receipt)
         note_token(connection, append, receipt)
         rows, size, records = tails[table_id]
-        append.tail = tails[table_id] = (rows + append.rows, size + len(append.data), records + 1)
+        if append.rows:
+            tails[table_id] = (rows + append.rows, size + len(append.data), records + 1)
+        append.tail = tails[table_id]
         receipts.append(receipt)
     if last != start:
         connection.execute("UPDATE counters SET last_seq = ?", (last,))

@@ -17,8 +17,9 @@ RESERVED_PREFIX = "__"
 class StoredTable:
     """A table as storage knows it: columns with their DuckDB types, and the event-time column.
 
-    ``options`` belongs to the layers above; storage keeps it without looking inside. ``id`` 0 means that the table is
-    not stored yet (see :meth:`Storage.bulk_load`, which can create and fill a table in one commit).
+    ``options`` belongs to the layers above; storage keeps it without looking inside, except for ``id``, the column that
+    names rows. ``id`` 0 means that the table is not stored yet (see :meth:`Storage.bulk_load`, which can create and
+    fill a table in one commit).
     """
 
     id: int
@@ -27,19 +28,28 @@ class StoredTable:
     time: str | None
     options: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def id_column(self) -> str | None:
+        """The column whose values name rows: a row of a known id is not stored again."""
+        name: str | None = self.options.get("id")
+        return name
+
 
 @dataclass(frozen=True)
 class Receipt:
-    """What an append answers: how many rows, and the arrival numbers they got.
+    """What an append answers: how many rows are new, and the arrival numbers they got.
 
-    ``replayed`` says that the idempotency token was known, so nothing was stored this time. When no rows were given,
-    ``last_seq`` is ``first_seq - 1``.
+    ``replayed`` says that the idempotency token was known, so nothing was stored this time. When no rows were stored,
+    ``last_seq`` is ``first_seq - 1``. Of a table with ids, ``known`` counts the rows that were left out because a row
+    of their id is stored, and ``different`` those among them whose content is another than that row's.
     """
 
     accepted: int
     first_seq: int
     last_seq: int
     replayed: bool = False
+    known: int = 0
+    different: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from workbench.errors import NotFound, StorageError, did_you_mean
-from workbench.storage.delta import DeltaIndex
+from workbench.storage.delta import Delta, DeltaIndex
 from workbench.storage.files import Files
 from workbench.storage.keys import MISSING, KeyCodec, Physical
 from workbench.storage.model import ORD, SEQ, IndexSpec, Segment, StoredIndex, StoredTable
@@ -93,6 +93,38 @@ class IndexReader:
             except LostSegment as lost:
                 self._lose(lost)
 
+    def seqs(self, values: Sequence[Any]) -> list[int | None]:
+        """Return the seq of a row for each value of the index's only key column, None where no row has it.
+
+        Raises as :meth:`read`.
+        """
+        while True:
+            try:
+                return self._seqs(values)
+            except LostSegment as lost:
+                self._lose(lost)
+
+    def _seqs(self, values: Sequence[Any]) -> list[int | None]:
+        with self._delta_index.lock:
+            segments, delta = self._follow()
+            keys = [self._encode((value,)) for value in values]
+            self._delta_index.follow(delta)
+            positions = [None if key is None else self._delta_index.first(key) for key in keys]
+        found = [None if position is None else delta.seq(position) for position in positions]
+        for segment in segments:
+            names, _, seqs = segment.opened()
+            for number, key in enumerate(keys):
+                if found[number] is None and key is not None and (rows := names.find(key)) is not None:
+                    found[number] = segment.base_seq + int(seqs.values(*rows)[0])
+        return found
+
+    def _follow(self) -> tuple[list[SegmentReader], Delta]:
+        """The segments and the tail now; taken under the lock, so that the delta index is never shown an older tail."""
+        state = self._tail.state()
+        if state is not self._state:
+            self._find(state)
+        return self._segments, state.delta(self._table.id)
+
     def _read(
         self,
         key: tuple[Any, ...],
@@ -102,12 +134,9 @@ class IndexReader:
         limit: int | None,
         cut: int | None,
     ) -> pa.Table:
-        # The state is taken under the lock, so that no thread shows the delta index an older state than before.
         with self._delta_index.lock:
-            state = self._tail.state()
-            if state is not self._state:
-                self._find(state)
-            segments, delta, schema = self._segments, state.delta(self._table.id), self._schema(columns)
+            segments, delta = self._follow()
+            schema = self._schema(columns)
             physical = self._encode(key)
             if physical is None:
                 return schema.empty_table()

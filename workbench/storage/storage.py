@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from workbench.storage.database import Database
 from workbench.storage.files import Files
 from workbench.storage.filesystem import require_local
 from workbench.storage.flush import Flusher
+from workbench.storage.ids import AppendedIds, LoadedIds, count_different, id_index
 from workbench.storage.index import Indexes, Progress
 from workbench.storage.log import Append, Committer
 from workbench.storage.model import IndexInfo, IndexSpec, Receipt, StoredTable
@@ -36,6 +38,8 @@ from workbench.storage.tail import Tail
 FORMAT = "1"
 DATABASE = "workbench.db"
 BULK_BYTES = 16 << 20
+#: Ids of more rows are not looked up one by one.
+BULK_IDS = 4096
 
 
 class Storage:
@@ -191,6 +195,8 @@ class Storage:
     ) -> Receipt:
         """Store rows for good; when it returns they are on disk and visible to every process.
 
+        Rows whose id is known are left out, of a table that has ids; the receipt counts them.
+
         Parameters
         ----------
         rows
@@ -203,7 +209,7 @@ class Storage:
         Raises
         ------
         RowError
-            For a NULL time or one beyond the server's clock.
+            For a NULL time or one beyond the server's clock, or a NULL id.
         Conflict
             When the token was used for another body.
         Unavailable
@@ -215,7 +221,9 @@ class Storage:
             raise StorageError("rows cannot be appended inside a transaction", hint="append after it")
         stored = self.table(table)
         rows = tables.conform(stored, rows)
-        if rows.nbytes > BULK_BYTES:
+        if stored.id_column is not None:
+            self.ensure_ids(stored)
+        if rows.nbytes > BULK_BYTES or (stored.id_column is not None and rows.num_rows > BULK_IDS):
             receipt = self._bulk.load(
                 stored, rows.to_reader(), token=token, body_hash=body_hash, source_position=source_position
             )
@@ -224,7 +232,11 @@ class Storage:
         times = self._check_times(stored, rows)
         data = log.encode_batch(rows)
         append = Append(stored, data, rows.num_rows, times, token, body_hash, source_position)
-        return self._committer.commit(append)
+        if stored.id_column is None:
+            return self._committer.commit(append)
+        tables.check_ids(stored, contiguous(rows.column(stored.id_column)))
+        append.batch = rows
+        return self._with_known(append, self._committer.commit(append), rows)
 
     def bulk_load(
         self,
@@ -301,6 +313,14 @@ class Storage:
             self._indexes.ensure(spec, columns, live=live, progress=progress)
             self._ensured[wanted] = version
 
+    def ensure_ids(self, table: StoredTable) -> IndexSpec | None:
+        """Build the index by id of a table that has ids, as far as needed; appends do so too. Returns its name."""
+        if table.id_column is None:
+            return None
+        spec = id_index(table)
+        self.ensure_index(spec, (), live=True)
+        return spec
+
     def demote_index(self, spec: IndexSpec) -> None:
         """Make a live index a draft; NotFound when there is none."""
         self._indexes.demote(spec)
@@ -335,8 +355,24 @@ class Storage:
         """Everything with threads and locks; anew in a forked child."""
         self._lock = threading.Lock()
         self._flusher = Flusher(self._database, self._files, self._indexes)
-        self._committer = Committer(self._database, lambda append: self._flusher.soon(append.table.id))
-        self._bulk = BulkLoader(self._database, self._files, self._indexes)
+        self._committer = Committer(
+            self._database,
+            lambda append: self._flusher.soon(append.table.id),
+            lambda: AppendedIds(self.reader),
+        )
+        self._bulk = BulkLoader(
+            self._database, self._files, self._indexes, LoadedIds(self._files, self.snapshot)
+        )
+
+    def _with_known(self, append: Append, receipt: Receipt, rows: pa.Table) -> Receipt:
+        """The receipt of an append to a table with ids, with what was not new."""
+        if receipt.replayed:
+            return replace(receipt, known=rows.num_rows - receipt.accepted)
+        if not append.known:
+            return receipt
+        with self.snapshot() as snapshot, self.connect(threads=1) as connection:
+            different = count_different(snapshot, connection, append.table, rows, append.known)
+        return replace(receipt, known=len(append.known), different=different)
 
     @staticmethod
     def _check_times(table: StoredTable, rows: pa.Table) -> tuple[int, int] | None:

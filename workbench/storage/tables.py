@@ -15,9 +15,10 @@ from workbench.errors import Conflict, NotFound, RowError, StorageError, Workben
 from workbench.storage.arrays import null_mask, raw_int64, raw_values
 from workbench.storage.manifest import bump_version, drop_index, drop_part, table_of_row
 from workbench.storage.model import RESERVED_PREFIX, StoredTable
-from workbench.values.types import arrow_schema, stored
+from workbench.values.types import INTEGER_RANGES, WIDE_INTEGERS, arrow_schema, stored
 
 TIME_TYPES = ("TIMESTAMP", "DATE")
+ID_TYPES = ("VARCHAR", "UUID", "BLOB", *(name for name in INTEGER_RANGES if name not in WIDE_INTEGERS))
 FUTURE_TOLERANCE_SECONDS = 300
 MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -55,7 +56,10 @@ def new_table(
             hint="cast it, or leave time out: the table is then ordered by arrival",
             field=time,
         )
-    return StoredTable(0, name, dict(columns), time, dict(options or {}))
+    made = StoredTable(0, name, dict(columns), time, dict(options or {}))
+    if made.id_column is not None:
+        check_id(columns, made.id_column)
+    return made
 
 
 def insert_table(connection: sqlite3.Connection, table: StoredTable) -> StoredTable:
@@ -153,6 +157,38 @@ def check_schema(table: StoredTable, schema: pa.Schema) -> None:
         given = schema.field(field.name).type
         if given != field.type:
             raise StorageError(f"column {field.name!r} is {field.type}, the rows have {given}")
+
+
+def check_id(columns: dict[str, str], name: str) -> None:
+    """Raise WorkbenchError unless a column can be a table's id."""
+    if name not in columns:
+        close = did_you_mean(name, columns)
+        raise WorkbenchError(f"the column id={name!r} is not there" + (f"; {close}" if close else ""))
+    if columns[name] not in ID_TYPES:
+        raise WorkbenchError(
+            f"the column id={name!r} is {columns[name]}",
+            hint="an id is a whole number, VARCHAR, UUID or BLOB",
+            field=name,
+        )
+
+
+def check_ids(table: StoredTable, column: pa.Array, *, first_row: int = 0) -> None:
+    """Refuse NULL ids.
+
+    Raises
+    ------
+    RowError
+        With the column and the 0-based row, counted from ``first_row``.
+    """
+    nulls = null_mask(column)
+    if nulls is not None:
+        row = first_row + int(np.argmax(nulls))
+        raise RowError(
+            f"row {row} has no {table.id_column}, which is the table's id",
+            field=table.id_column,
+            row=row,
+            hint="give every row its id",
+        )
 
 
 def microseconds(column: pa.Array) -> npt.NDArray[np.int64]:
