@@ -86,6 +86,18 @@ def test_append_with_a_token_stores_once(shop: Path) -> None:
     assert ok_json("table", "show", "payments")["rows"] == 7
 
 
+def test_rows_of_known_ids_are_left_out(shop: Path) -> None:
+    Path("events.csv").write_text(
+        "id,ts\na,2026-02-01 00:00:00\nb,2026-02-01 00:00:00\na,2026-02-02 00:00:00\n"
+    )
+    assert "2 rows" in ok("table", "add", "events", "events.csv", "--time", "ts", "--id", "id")
+    assert "id id" in ok("table", "show", "events") and ok_json("table", "show", "events")["id"] == "id"
+    said = ok("table", "append", "events", "events.csv")
+    assert (
+        "0 rows appended" in said and "3 rows left out" in said and "1 of them with another content" in said
+    )
+
+
 def test_the_same_file_again_is_no_error_and_another_is(shop: Path) -> None:
     ok("table", "add", "payments", "payments.csv", "--time", "ts")
     Path("payments.csv").write_text(CSV.replace("0,0.5", "0,0.75"))

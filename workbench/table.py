@@ -94,8 +94,8 @@ class Table:
         Returns
         -------
         Receipt
-            How many rows are new and which arrival numbers they got. Of a table with an id, ``known`` says how many were
-            left out because a row of their id is stored, and ``different`` how many of those have another content.
+            How many rows are new and which arrival numbers they got. Of a table with an id, ``known`` says how many
+            were left out because a row of their id is stored, and ``different`` how many of those have another content.
 
         Raises
         ------

@@ -154,7 +154,8 @@ class View:
         ----------
         spine
             The rows to answer (dicts, a DataFrame, Arrow, a Result); by default every stored anchor row. Spine rows
-            never see each other; one that carries ``seq`` is the stored row of that arrival number.
+            never see each other; one that carries ``seq`` is the stored row of that arrival number, and so is one with
+            the id and the time of a stored row.
         where
             A condition on the anchor rows that restricts the answered rows, never what they see.
         progress

@@ -65,11 +65,15 @@ def test_names_are_identifiers(storage: Storage, name: Any) -> None:
     assert "use letters, digits and _" in str(caught.value) or "reserved" in str(caught.value)
 
 
-def test_id_is_refused_in_this_version(storage: Storage) -> None:
-    with pytest.raises(WorkbenchError, match=r"id= .* is not available in this version"):
-        create_table(storage, "tx", ROWS, id="card")
-    with pytest.raises(WorkbenchError, match=r"id= .* is not available in this version"):
-        tables.create(storage, TableSpec("tx", {"a": "BIGINT"}, id="a"))
+def test_the_id_is_part_of_the_definition(storage: Storage) -> None:
+    made = create_table(storage, "tx", {"card": "BIGINT"}, id="card")
+    assert made.id == "card" == tables.get(storage, "tx").id
+    assert tables.create(storage, TableSpec("other", {"a": "BIGINT"}, id="a")).id == "a"
+    assert create_table(storage, "tx", {"card": "BIGINT"}, id="card", if_exists="replace").id == "card"
+    with pytest.raises(Conflict, match="its id is card, not None"):
+        create_table(storage, "tx", {"card": "BIGINT"})
+    with pytest.raises(WorkbenchError, match="the column id='cart' is not there; did you mean 'card'"):
+        create_table(storage, "more", {"card": "BIGINT"}, id="cart")
 
 
 @pytest.mark.parametrize(

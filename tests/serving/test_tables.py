@@ -92,3 +92,30 @@ def test_stored_rows_are_seen_by_the_next_request(web: Web) -> None:
         web.post(PATH, row(206))
         answer = web.post("/v1/features/card_risk", row(206) | {"ts": "2026-02-01T00:00:01Z"})
         assert answer.json["features"]["cnt"] == expected
+
+
+def test_rows_of_known_ids_are_counted_and_asked_at_their_place(own: Served) -> None:
+    columns = {"id": "VARCHAR", "k": "BIGINT", "ts": "TIMESTAMP"}
+    own.project.create_table("events", columns, time="ts", id="id")
+    query = (
+        "SELECT count(*) OVER (PARTITION BY k ORDER BY ts ROWS_RANGE UNBOUNDED PRECEDING) AS n FROM events"
+    )
+    own.project.define("seen", query).deploy()
+    event = {"id": "a", "k": 1, "ts": "2026-02-01T00:00:00Z"}
+    path = "/v1/tables/events/rows"
+    assert own.web.post(path, [event, event]).json | {"first_seq": 0, "last_seq": 0} == {
+        "accepted": 1, "first_seq": 0, "last_seq": 0, "known": 1, "different": 0,
+    }  # fmt: skip
+    answer = own.web.post(path, [event | {"k": 2}, event | {"id": "b"}]).json
+    assert (answer["accepted"], answer["known"], answer["different"]) == (1, 1, 1)
+    assert own.web.post(path, event | {"id": None}).status == 422
+    first = own.web.post("/v1/features/seen?append=true", event).json
+    assert (first["features"]["n"], first["appended"]["known"]) == (1, 1)
+    timeless = own.web.post("/v1/features/seen", {"id": "b", "k": 1}).json
+    assert (timeless["features"]["n"], timeless["as_of"]) == (2, "2026-02-01T00:00:00Z")
+    assert stored_events(own) == 2
+
+
+def stored_events(served: Served) -> int:
+    found = served.project.sql("SELECT count(*) AS n FROM events").to_pyarrow().to_pylist()
+    return int(found[0]["n"])

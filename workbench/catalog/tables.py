@@ -39,8 +39,8 @@ class TableSpec:
     """The definition of a table.
 
     ``time`` is the event-time column; without it rows are ordered by arrival alone. A row becomes known ``delay`` after
-    its time, or at the time in the column ``known``; it is visible for ``ttl``. The column ``id`` names rows: a row of a
-    known id is not stored again.
+    its time, or at the time in the column ``known``; it is visible for ``ttl``. The column ``id`` names rows: a row of
+    a known id is not stored again.
     """
 
     name: str

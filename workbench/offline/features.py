@@ -11,7 +11,7 @@ import pyarrow as pa
 from workbench.errors import RowError
 from workbench.offline.result import Result
 from workbench.offline.run import Anchors, OfflineRun, Progress, carried, filters_anchors
-from workbench.offline.spine import spine_rows
+from workbench.offline.spine import spine_rows, with_stored_seqs
 from workbench.plan.failures import failure
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql, quote
@@ -98,16 +98,17 @@ class OfflineFeatures:
         ----------
         rows
             Anchor rows: dicts, a DataFrame or Arrow. Columns that the view does not use may be missing, others are
-            ignored. Rows that carry ``seq`` are the stored rows of that arrival number; the others see everything up
-            to their time, and never each other.
+            ignored. Rows that carry ``seq`` are the stored rows of that arrival number, and so are rows with the id and
+            the time of a stored one; the others see everything up to their time. They never see each other.
         carry_row
             Put the row's number before the features as ``__row``.
         """
         spine = spine_rows(self.plan, self._columns, rows)
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
-            connection.register("__spine", spine)
-            stored = spine.num_rows > 0 and spine.column("__seq").null_count == 0
+            placed = with_stored_seqs(connection, snapshot, snapshot.table(self.plan.table), spine)
+            connection.register("__spine", placed)
+            stored = placed.num_rows > 0 and placed.column("__seq").null_count == 0
             return Anchors("__spine", stored, False, None, ("__row",) if carry_row else (), "__row")
 
         return self._result(anchors, ("__row",) if carry_row else (), cut)

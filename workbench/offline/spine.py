@@ -11,7 +11,8 @@ import pyarrow as pa
 from workbench.errors import RowError, did_you_mean
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import quote
-from workbench.storage import StoredTable
+from workbench.storage import Snapshot, StoredTable
+from workbench.storage.session import hold
 from workbench.values import frames
 from workbench.values.coerce import to_table
 
@@ -89,7 +90,7 @@ def spine_rows(plan: FeaturePlan, columns: Mapping[str, str], rows: Any, what: s
 
 
 def with_stored_seqs(
-    connection: duckdb.DuckDBPyConnection, relation: str, table: StoredTable, spine: pa.Table
+    connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: StoredTable, spine: pa.Table
 ) -> pa.Table:
     """Return a spine in which rows whose id is stored have the ``__seq`` of the stored row.
 
@@ -99,8 +100,8 @@ def with_stored_seqs(
     ----------
     connection
         A session; the spine is registered in it meanwhile.
-    relation
-        FROM text of the table's rows, with ``__seq``.
+    snapshot
+        What is known.
     table
         The anchor's table.
     spine
@@ -111,11 +112,12 @@ def with_stored_seqs(
         return spine
     same = [name] if table.time is None else [name, table.time]
     on = " AND ".join(f"t.{quote(c)} = CAST(s.{quote(c)} AS {table.columns[c]})" for c in same)
-    connection.register("__unplaced", spine)
+    relation = snapshot.relation(connection, table.name)
+    hold(connection, "__unplaced", spine)
     found = connection.execute(
         f"SELECT coalesce(s.__seq, t.__seq) AS seq FROM __unplaced s LEFT JOIN {relation} t ON {on} ORDER BY s.__row"
     ).to_arrow_table()
-    connection.unregister("__unplaced")
+    connection.execute("DROP TABLE __unplaced")
     return spine.set_column(spine.column_names.index("__seq"), "__seq", found.column("seq"))
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from workbench.errors import NotFound, RowError, did_you_mean
 from workbench.offline.run import Anchors, OfflineRun, Step
-from workbench.offline.spine import spine_rows
+from workbench.offline.spine import spine_rows, with_stored_seqs
 from workbench.plan.explain import aggregate_words, duration, lookup_words
 from workbench.plan.expr import ANCHOR, AggregateRef, Column, Expr, columns, walk
 from workbench.plan.failures import failure
@@ -118,7 +118,9 @@ class _Explanation:
     def _anchor(self, row: dict[str, Any] | int) -> Anchors:
         table = self.plan.table
         if isinstance(row, dict):
-            spine = spine_rows(self.plan, self.snapshot.table(table).columns, [row], "row")
+            stored = self.snapshot.table(table)
+            spine = spine_rows(self.plan, stored.columns, [row], "row")
+            spine = with_stored_seqs(self.connection, self.snapshot, stored, spine)
             self.connection.register("__spine", spine)
             return Anchors("__spine", stored=False, few=True, order="__row")
         relation = self.snapshot.relation(self.connection, table)

@@ -92,8 +92,8 @@ class Engine:
         ----------
         rows
             Anchor rows by column name. Columns that the view does not use may be left out; without a time, the row is
-            answered as of now. A row whose id is stored (see ``id=`` of tables) is answered at the stored row's position,
-            unless it asks for another time.
+            answered as of now. A row whose id is stored (see ``id=`` of tables) is answered at the position of the
+            stored row, unless it asks for another time.
         as_of
             Times to answer at instead (naive means UTC), one for each row.
         """

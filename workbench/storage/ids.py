@@ -21,7 +21,7 @@ from workbench.storage.keys import KeyCodec
 from workbench.storage.lake import ROW_GROUP_ROWS, PartWriter
 from workbench.storage.log import Append, read_records
 from workbench.storage.model import SEQ, IndexSpec, Part, StoredTable
-from workbench.storage.session import connect, quoted, text
+from workbench.storage.session import connect, hold, quoted, text
 from workbench.storage.snapshot import Snapshot
 from workbench.values.types import arrow_schema, arrow_type
 
@@ -122,7 +122,7 @@ class LoadedIds:
             return False
         ids = pa.Table.from_batches([record.batch.select([table.id_column]) for record in since])
         with connect(readable=[self._files.root / "lake"]) as session:
-            session.register("since", ids)
+            hold(session, "since", ids)
             name, kind = quoted(table.id_column), table.columns[table.id_column]
             new = self._relation(sifted.part)
             both = f"{new} n SEMI JOIN since s ON CAST(s.{name} AS {kind}) = CAST(n.{name} AS {kind})"
@@ -170,7 +170,7 @@ def count_different(
     seqs = [seq for _, seq in known]
     given = rows.take(pa.array([row for row, _ in known]))
     given = given.append_column(SEQ, int64_array(np.array(seqs, dtype=np.int64)))
-    connection.register("given", given)
+    hold(connection, "given", given)
     stored = snapshot.relation(connection, table.name, seqs=sorted(set(seqs)))
     return _count(
         connection, f"given n JOIN {stored} s ON s.{SEQ} = n.{SEQ} WHERE {differing(table, 'n', 's')}"
@@ -186,7 +186,7 @@ def differing(table: StoredTable, left: str, right: str) -> str:
 
 
 def _known(new: str, stored: str | None, name: str) -> str:
-    """The query of rows of known ids: ``row``, and ``of``, the first row with the id, ``stored`` or of the same part."""
+    """The query of rows of known ids: ``row``, and ``of``, the first row of the id, ``stored`` or of the same part."""
     repeated = f"SELECT {name}, min({SEQ}) AS first FROM {new} GROUP BY {name} HAVING count(*) > 1"
     again = (
         f"SELECT n.{SEQ} AS row, f.first AS of, false AS stored FROM {new} n JOIN ({repeated}) f "

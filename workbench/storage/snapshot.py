@@ -17,7 +17,7 @@ from workbench.storage.files import Files
 from workbench.storage.lake import count_until
 from workbench.storage.manifest import TableEntry
 from workbench.storage.model import SEQ, Part, StoredTable
-from workbench.storage.session import quoted, text
+from workbench.storage.session import hold, quoted, text
 from workbench.storage.tables import no_such_table
 from workbench.storage.tail import State, Tail
 from workbench.values.types import arrow_schema
@@ -40,7 +40,7 @@ class Snapshot:
         self._lease = files.take_lease(tail.state().manifest.version)
         self._state: State = tail.state()
         self.cut = self._state.last_seq if cut is None else min(cut, self._state.last_seq)
-        self._registered: list[tuple[duckdb.DuckDBPyConnection, str]] = []
+        self._tails: list[tuple[duckdb.DuckDBPyConnection, str, str]] = []
 
     def __enter__(self) -> Snapshot:
         return self
@@ -55,15 +55,15 @@ class Snapshot:
             self._files.end_lease(self._lease)
 
     def close(self) -> None:
-        """Give the files free and take back what was registered with DuckDB connections."""
+        """Give the files free and take back what was made in DuckDB connections."""
         if self._lease is None:
             return
         self._files.end_lease(self._lease)
         self._lease = None
-        for connection, name in self._registered:
-            # The connection may be closed already, which removed its registrations.
+        for connection, _, name in self._tails:
+            # The connection may be closed already, which removed its tables.
             with contextlib.suppress(duckdb.Error):
-                connection.unregister(name)
+                connection.execute(f"DROP TABLE IF EXISTS {name}")
 
     def table(self, name: str) -> StoredTable:
         """Return a table as it is in this snapshot; NotFound with the closest name when there is none."""
@@ -82,7 +82,7 @@ class Snapshot:
         Parameters
         ----------
         connection
-            Where the SQL will run; rows that are not in files yet are registered there under a private name. It must
+            Where the SQL will run; rows that are not in files yet are copied there under a private name. It must
             be able to read the project's lake, as those of :meth:`Storage.connect` are.
         table
             The table's name.
@@ -105,9 +105,7 @@ class Snapshot:
                 branches.append(self._files_branch(columns, parts, narrowing, wanted))
         tail = self._tail_table(entry)
         if tail is not None:
-            name = f"__wb_tail_{next(_numbers)}"
-            connection.register(name, tail)
-            self._registered.append((connection, name))
+            name = self._held(connection, entry.table.name, tail)
             among = "" if seqs is None else f" WHERE {SEQ} IN ({_numbers_of(seqs)})"
             rows = f"SELECT {columns}, {SEQ} FROM {name}{among}"
             branches.append(f"SELECT r.* FROM ({rows}) r{narrowing}")
@@ -115,6 +113,16 @@ class Snapshot:
             nulls = ", ".join(f"NULL::{kind} AS {quoted(name)}" for name, kind in entry.table.columns.items())
             branches.append(f"SELECT {nulls}, NULL::BIGINT AS {SEQ} WHERE false")
         return f"({' UNION ALL '.join(branches)})"
+
+    def _held(self, connection: duckdb.DuckDBPyConnection, table: str, tail: pa.Table) -> str:
+        """The name of a temporary table with the rows of a table that are not in files yet."""
+        known = next((n for c, t, n in self._tails if c is connection and t == table), None)
+        if known is not None:
+            return known
+        name = f"__wb_tail_{next(_numbers)}"
+        hold(connection, name, tail)
+        self._tails.append((connection, table, name))
+        return name
 
     def row_count(self, table: str) -> int:
         """Return how many rows the table has in this snapshot."""
