@@ -11,7 +11,7 @@ package. For one anchor it walks every row of every table.
   frame, EXCLUDE CURRENT_ROW, MAXSIZE. Aggregates are fed oldest first.
 * A LAST JOIN takes the greatest (order, seq) among the visible rows that match the whole ON.
 * A query in the place of a table gives, for every stored row of its own table, its outputs for that row as of that
-  row's place; rows that its WHERE drops are not there.
+  row's place; rows that its WHERE drops are not there. Inside it now() is that row's time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from functools import cached_property
 from typing import Any
 
 from .evaluation import Environment, Numbered, Row, Run, WindowRows
-from .query import Expression, Frame, Join, Output, Query, Source, Window
+from .query import Frame, Join, Output, Query, Source, Window
 
 AT_THE_END = math.inf  # the seq of a row that is not stored: after every stored row of its time
 
@@ -111,7 +111,7 @@ class Evaluator:
     def features(self, anchor: Anchor) -> dict[str, Any] | None:
         """Return the outputs by name, or None when the anchor is filtered by a WHERE."""
         environment = self._environment(anchor)
-        if environment is None or not self._passes(environment, anchor.time):
+        if environment is None or not self._passes(environment, anchor.time, anchor.time):
             return None
         run = Run(environment, anchor.time, lambda name: self._window(name, anchor, environment))
         return {output.name: run.value(output.expression, environment) for output in self.query.outputs}
@@ -132,8 +132,9 @@ class Evaluator:
             self._environments[row.seq] = self._environment(stored_anchor(self.own, row))
         return self._environments[row.seq]
 
-    def _passes(self, environment: Environment, now: datetime | None) -> bool:
-        run = Run(environment, now)
+    def _passes(self, environment: Environment, own: datetime | None, now: datetime | None) -> bool:
+        """Whether WHERE holds for a row of the time ``own``, asked by an anchor of the time ``now``."""
+        run = Run(environment, now if self.query.where_in == "query" else own)
         return all(run.holds(condition, environment) for condition in self.query.where)
 
     # ---- sources
@@ -179,10 +180,13 @@ class Evaluator:
         for row in self._rows(join.table, join.inner):
             if not self._visible(row, anchor):
                 continue
-            inside = environment.with_row(join.alias, _extended(join.alias, row.values, join.derived, now))
+            inside = environment.with_row(
+                join.alias, _extended(join.alias, row.values, join.derived, row.time)
+            )
             values = inside[join.alias]
             same_keys = [values[right.name] for right, _ in join.keys] == wanted
-            if same_keys and all(run.holds(condition, inside) for condition in _on(join)):
+            inner = join.where is None or Run(inside, row.time).holds(join.where, inside)
+            if same_keys and inner and all(run.holds(condition, inside) for condition in join.conditions):
                 order = values[join.order.name] if join.order else row.time
                 matches.append((_nulls_first(order), row.seq, inside))
         matches.sort(key=lambda match: match[:2])
@@ -245,7 +249,11 @@ class Evaluator:
                 continue
             mine = [Run(inside, anchor.time).value(key.anchor, inside) for key in window.partition]
             counts = self.own.counts(row.values, anchor.time)
-            if counts and mine == keys and self._passes(inside, anchor.time):
+            if (
+                counts
+                and mine == keys
+                and self._passes(inside, stored_anchor(self.own, row).time, anchor.time)
+            ):
                 rows.append((order, 0, row.seq, inside))
         return rows
 
@@ -279,12 +287,14 @@ class Evaluator:
         now = anchor.time
         rows: list[Entry] = []
         for row in self._rows(source.table, source.inner, source.more):
-            values = _extended(source.alias, row.values, source.derived, now)
+            values = _extended(source.alias, row.values, source.derived, row.time)
             order = values[window.order.name]
             if order is None or [values[key.column] for key in window.partition] != keys:
                 continue
             inside = environment.with_row(source.alias, values)
-            passes = source.where is None or Run(environment, now).holds(source.where, inside)
+            inside_query = source.name and not source.inner  # its WHERE is written in a query of its own
+            run = Run(inside, row.time if inside_query else now)
+            passes = source.where is None or run.holds(source.where, inside)
             if passes and self._in_order(row, order, anchor, now_order):
                 rows.append((order, 0, row.seq, inside))
         return rows
@@ -348,11 +358,6 @@ def _distance(now: Any, order: Any) -> int:
     if isinstance(now, int):
         return int(now - order)
     return (now - order) // timedelta(microseconds=1)
-
-
-def _on(join: Join) -> tuple[Expression, ...]:
-    """All conditions on a match beside its keys."""
-    return join.conditions if join.where is None else (*join.conditions, join.where)
 
 
 def _nulls_first(value: Any) -> tuple[bool, Any]:

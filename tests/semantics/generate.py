@@ -26,6 +26,7 @@ from .query import (
     Source,
     Window,
 )
+from .text import render
 
 #: Clauses that are drawn by default, and those that are drawn only when asked for.
 CLAUSES = frozenset(
@@ -36,10 +37,7 @@ CLAUSES = frozenset(
         "aggregate order",
         "ignore nulls",
         "nth_value",
-    ]
-)
-PENDING = frozenset(
-    [
+        "nested aggregates",
         "joins in history",
         "where on joins",
         "query in FROM",
@@ -47,11 +45,14 @@ PENDING = frozenset(
         "query in WINDOW",
         "query in UNION",
         "WITH in a query",
-        "views",
         "grouped join",
         "union all",
+    ]
+)
+PENDING = frozenset(
+    [
+        "views",
         "join on aggregate",
-        "nested aggregates",
         "parameters",
         "id",
     ]
@@ -107,7 +108,7 @@ class _Query(Aggregates):
         self.joins: list[Join] = []
         self.inner: Query | None = None
         self.derived: tuple[Output, ...] = ()
-        self.exact, self.now = depth > 0, not depth  # what now() means in a subquery is not said
+        self.exact = depth > 0
 
     def may(self, clause: str, probability: float) -> bool:
         """Whether to draw a clause here."""
@@ -283,9 +284,12 @@ class _Query(Aggregates):
         by_name = {column.name: column for column in right}
         keys = self._join_keys(by_name)
         right = self._safe(right)
+        now, self.now = self.now, self.data.tables[table].time is not None
         where = self.condition(self._plain(right), 1) if self.chance(0.15) else None
         if self.data.tables[table].time and self.may("grouped join", 0.15):
-            self.joins.append(Join(alias, table, keys, where=where, group=self._groups(number, alias, right)))
+            groups = self._groups(number, alias, right)
+            self.joins.append(Join(alias, table, keys, where=where, group=groups))
+            self.now = now
             return
         inner, derived = None, ()
         if self.data.tables[table].time and self.depth < 2 and self.may("query in LAST JOIN", 0.2):
@@ -293,7 +297,9 @@ class _Query(Aggregates):
             right += self._added(alias, inner)
         elif self.chance(0.2):
             derived = self._derived(right, f"z{number}_")
+            self.now = now
             right += [Column(alias, column.name, column.expression.type) for column in derived]
+        self.now = now
         conditions = []
         if self.chance(0.4):
             anchor = self._qualified([c for c in left_scope if c.source == self.alias])
@@ -428,7 +434,7 @@ class _Query(Aggregates):
     def _source(self, window: str, table: str) -> Source:
         if self.depth < 2 and self.may("query in WINDOW", 0.2):
             inner, more = self._subquery(table), ()
-            if "union all" in self.clauses and self.chance(0.3):
+            if self.may("union all", 0.3) and not render(inner).startswith("WITH"):
                 inner = replace(inner, written="subquery")
                 more = self._arms(inner)
             source = Source(table, name=f"s{next(self.numbers)}", inner=inner, more=more)

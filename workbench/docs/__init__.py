@@ -28,7 +28,8 @@ def page(name: str) -> str:
     if name not in pages():
         close = did_you_mean(name, pages())
         raise NotFound(
-            f"there is no page {name!r}" + (f"; {close}" if close else ""), hint=f"pages: {', '.join(pages())}"
+            f"there is no page {name!r}" + (f"; {close}" if close else ""),
+            hint=f"pages: {', '.join(pages())}",
         )
     return (resources.files(__name__) / f"{name}.md").read_text(encoding="utf-8")
 

@@ -104,7 +104,9 @@ def _functions() -> Iterable[str]:
         rows = []
         for function in functions:
             also = f" Also `{'`, `'.join(function.aliases)}`." if function.aliases else ""
-            rows.append((f"`{function.signature}`", function.summary + also, f"`{function.example}`", function.gives))
+            rows.append(
+                (f"`{function.signature}`", function.summary + also, f"`{function.example}`", function.gives)
+            )
         yield _grid(("function", "", "example", "gives"), rows)
 
 

@@ -85,9 +85,7 @@ TABLES = {
         (("ann", _at(1, 0), 100), ("ann", _at(1, 11), 50)),
         {"time": "at", "delay": "6h"},
     ),
-    "shops": ExampleTable(
-        {"shop": "VARCHAR", "city": "VARCHAR"}, (("food", "Rome"), ("fuel", "Oslo")), {}
-    ),
+    "shops": ExampleTable({"shop": "VARCHAR", "city": "VARCHAR"}, (("food", "Rome"), ("fuel", "Oslo")), {}),
 }
 
 _DAY = "WINDOW w AS (PARTITION BY card ORDER BY at ROWS_RANGE BETWEEN 1d PRECEDING AND CURRENT ROW"
