@@ -88,7 +88,9 @@ TABLES = {
     "shops": ExampleTable({"shop": "VARCHAR", "city": "VARCHAR"}, (("food", "Rome"), ("fuel", "Oslo")), {}),
 }
 
-_DAY = "WINDOW w AS (PARTITION BY card ORDER BY at ROWS_RANGE BETWEEN 1d PRECEDING AND CURRENT ROW"
+_DAY = (
+    "WINDOW w AS (PARTITION BY card ORDER BY at\n             ROWS_RANGE BETWEEN 1d PRECEDING AND CURRENT ROW"
+)
 
 #: Sections of the reference in order, each with a sentence and its clauses.
 SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
@@ -180,7 +182,7 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
                 "A query with GROUP BY, joined on its keys, aggregates the rows that are visible to the anchor; NULLs "
                 "where there are none.",
                 "SELECT id, g.logins, g.failed\nFROM payments p\nLAST JOIN (\n"
-                "    SELECT card, count(*) AS logins, count(*) FILTER (WHERE NOT ok) AS failed FROM logins GROUP BY card\n"
+                "    SELECT card, count(*) AS logins, count(*) FILTER (WHERE NOT ok) AS failed\n    FROM logins GROUP BY card\n"
                 ") AS g ON g.card = p.card",
             ),
             Clause(
@@ -226,7 +228,7 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
                 ("OPEN",),
                 "Leaves that end out of the frame. `0s OPEN PRECEDING` is strictly before the anchor's time.",
                 "SELECT id, list(amount) OVER w AS day FROM payments\n"
-                "WINDOW w AS (PARTITION BY card ORDER BY at ROWS_RANGE BETWEEN 12h OPEN PRECEDING AND 0s OPEN PRECEDING)",
+                "WINDOW w AS (PARTITION BY card ORDER BY at\n             ROWS_RANGE BETWEEN 12h OPEN PRECEDING AND 0s OPEN PRECEDING)",
             ),
             Clause(
                 "MAXSIZE",
@@ -277,7 +279,7 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
         ),
     ),
     "Aggregates": (
-        "Any aggregate of DuckDB, or of the functions below, OVER a window. Rows are fed from the oldest to the newest.",
+        "Any aggregate of DuckDB, or of the functions below, OVER a window. Rows are fed from oldest to newest.",
         (
             Clause(
                 "FILTER (WHERE …)",
