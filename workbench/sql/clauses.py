@@ -182,7 +182,8 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
                 "A query with GROUP BY, joined on its keys, aggregates the rows that are visible to the anchor; NULLs "
                 "where there are none.",
                 "SELECT id, g.logins, g.failed\nFROM payments p\nLAST JOIN (\n"
-                "    SELECT card, count(*) AS logins, count(*) FILTER (WHERE NOT ok) AS failed\n    FROM logins GROUP BY card\n"
+                "    SELECT card, count(*) AS logins, count(*) FILTER (WHERE NOT ok) AS failed\n"
+                "    FROM logins GROUP BY card\n"
                 ") AS g ON g.card = p.card",
             ),
             Clause(
@@ -228,7 +229,8 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
                 ("OPEN",),
                 "Leaves that end out of the frame. `0s OPEN PRECEDING` is strictly before the anchor's time.",
                 "SELECT id, list(amount) OVER w AS day FROM payments\n"
-                "WINDOW w AS (PARTITION BY card ORDER BY at\n             ROWS_RANGE BETWEEN 12h OPEN PRECEDING AND 0s OPEN PRECEDING)",
+                "WINDOW w AS (PARTITION BY card ORDER BY at\n"
+                "             ROWS_RANGE BETWEEN 12h OPEN PRECEDING AND 0s OPEN PRECEDING)",
             ),
             Clause(
                 "MAXSIZE",
