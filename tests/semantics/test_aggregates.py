@@ -106,6 +106,10 @@ REWRITTEN = {
     "string_agg(s, '-') WITHIN GROUP (ORDER BY x DESC)": "string_agg(s, '-' ORDER BY x DESC NULLS LAST, n)",
     "first(u ORDER BY x)": "first(u ORDER BY x, n)",
     "last_value(u ORDER BY x)": "last(u ORDER BY x, n)",
+    "last(u ORDER BY x) FILTER (WHERE b)": "last(u ORDER BY x, n) FILTER (WHERE b)",
+    "first_value(s ORDER BY x DESC IGNORE NULLS)": (
+        "first(s ORDER BY x DESC NULLS LAST, n) FILTER (WHERE s IS NOT NULL)"
+    ),
     "arg_max(u, x ORDER BY s)": "arg_max(u, x ORDER BY s, n)",
     "sum(x ORDER BY s)": "sum(x)",
     "first_value(s) IGNORE NULLS": "first(s ORDER BY n) FILTER (WHERE s IS NOT NULL)",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from workbench.plan.expr import Literal
 from workbench.plan.model import Aggregate, SortKey
 from workbench.plan.render import call_name, plan_sql
@@ -126,6 +128,10 @@ def window_call(aggregate: Aggregate, over: str) -> str:
     if aggregate.function in ORDER_FREE:
         return cast_sql(aggregate, f"{_call(aggregate, '')}{where} OVER ({over})")
     if aggregate.order or not all(isinstance(arg, Literal) for arg in aggregate.args[1:]):
+        if aggregate.function in _ELEMENTS and where:
+            # window functions of their own in DuckDB, which take no FILTER
+            rows = msgspec.structs.replace(aggregate, function="list", cast=False)
+            return f"({_call(rows, 'r.__q')}{where} OVER ({over}))[{_ELEMENTS[aggregate.function]}]"
         return cast_sql(aggregate, f"{_call(aggregate, 'r.__q')}{where} OVER ({over})")
     if aggregate.function in _ELEMENTS and not where:
         return f"{aggregate.function}_value({plan_sql(aggregate.args[0])}) OVER ({over})"

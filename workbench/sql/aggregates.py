@@ -44,14 +44,14 @@ _TEXTS = frozenset({"string_agg", "group_concat", "listagg"})
 
 # A list without repetitions, each value where it was first. Sorted by value and place, an element is the first of its
 # value when the one before it is of another.
-_PLACED = "list_sort(list_transform({0}, lambda v, i: struct_pack(v := v, i := i)))"
+_PLACED = "list_sort(list_transform({0}, lambda __v, __i: struct_pack(v := __v, i := __i)))"
 _FIRSTS = (
     f"list_filter(list_zip({_PLACED}, list_prepend(NULL, {_PLACED}), true), "
-    "lambda e: e[2] IS NULL OR e[1].v IS DISTINCT FROM e[2].v)"
+    "lambda __e: __e[2] IS NULL OR __e[1].v IS DISTINCT FROM __e[2].v)"
 )
 _DISTINCT = (
     "CASE WHEN {0} IS NOT NULL THEN list_transform(list_sort(list_transform("
-    f"{_FIRSTS}, lambda e: struct_pack(i := e[1].i, v := e[1].v))), lambda e: e.v) END"
+    f"{_FIRSTS}, lambda __e: struct_pack(i := __e[1].i, v := __e[1].v))), lambda __e: __e.v) END"
 )
 
 

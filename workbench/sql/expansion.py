@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,6 +15,8 @@ from workbench.sql.binding import Binding
 from workbench.sql.catalogue import Function, Parameter
 from workbench.sql.catalogue.entry import KINDS
 
+_LAMBDA = re.compile(r"\blambda (\w+(?:, \w+)*):")
+_QUOTED = re.compile(r"('[^']*')")
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 _UNSIGNED = {f"U{kind}" for kind in _INTEGERS}
 _NUMBERS = {*_INTEGERS, *_UNSIGNED, "FLOAT", "DOUBLE"}
@@ -77,7 +80,7 @@ def filled(
     args: list[ops.Value] = []
     places: dict[str, int] = {}
     text = ""
-    for literal, name, _, _ in string.Formatter().parse(template):
+    for literal, name, _, _ in string.Formatter().parse(_reserved(template)):
         text += literal.replace("{", "{{").replace("}", "}}")
         if name is None:
             continue
@@ -91,6 +94,17 @@ def filled(
     if text == "{0}":
         return args[0]
     return binding.bind(node, "sql", text, args)
+
+
+def _reserved(template: str) -> str:
+    """The text with the variables of its lambdas under names that no column has."""
+    found = {name for names in _LAMBDA.findall(template) for name in names.split(", ")}
+    if not found:
+        return template
+    variable = re.compile(rf"(?<![\w.{{])({'|'.join(sorted(found))})(?![\w(}}]|\s*:=)")
+    parts = _QUOTED.split(template)
+    parts[::2] = [variable.sub(r"__\1", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _check(
