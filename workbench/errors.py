@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,14 @@ class DefinitionError(WorkbenchError):
 
 class RowError(WorkbenchError):
     """A row of data that cannot be accepted, or a request that cannot be answered; carries field and row."""
+
+
+class FunctionError(RowError):
+    """A Python function of the user's own failed for a row; ``function`` is its name."""
+
+    def __init__(self, message: str, function: str, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.function = function
 
 
 class NotFound(WorkbenchError):

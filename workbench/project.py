@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from workbench.catalog import definitions, deployments, tables, views
+from workbench.catalog import definitions, deployments, functions, tables, views
 from workbench.deployment import Deployment
 from workbench.errors import Conflict, DefinitionError, NotFound
+from workbench.functions import PythonFunction, capture, load, names_in
 from workbench.label import KIND as LABEL
 from workbench.label import Label, refusal
 from workbench.offline import Progress, Result, ad_hoc
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from workbench.sql.functions import Functions
+
+Defined = TypeVar("Defined", bound=Callable[..., Any])
 
 
 class Project:
@@ -339,6 +342,107 @@ class Project:
             progress,
         ).result()
 
+    # -- Python functions
+
+    @overload
+    def function(self, function: Defined, /) -> Defined: ...
+
+    @overload
+    def function(
+        self,
+        *,
+        name: str | None = None,
+        args: Sequence[str] | None = None,
+        returns: str | None = None,
+        aggregate: bool = False,
+        null: Literal["null", "call"] = "null",
+    ) -> Callable[[Defined], Defined]: ...
+
+    def function(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        args: Sequence[str] | None = None,
+        returns: str | None = None,
+        aggregate: bool = False,
+        null: Literal["null", "call"] = "null",
+    ) -> Any:
+        """Make a Python function callable in feature queries; to be used as a decorator.
+
+        Its text is kept in the project and runs wherever the features do, in the server's processes too. So it may use
+        its arguments, builtins, constants (whose values are kept with it) and modules that are installed there; a
+        change of its text is a new version, and views keep the version that they were defined with. Who may define
+        functions in a project may run code where the project is served.
+
+        Parameters
+        ----------
+        function
+            A ``def``; it stays as it is.
+        name
+            Its name in SQL; by default its own.
+        args, returns
+            DuckDB types, where annotations (``x: float``) do not say them.
+        aggregate
+            It is called with a list for each argument, the values of the window's rows from the oldest to the newest:
+            ``spread(amount) OVER w``.
+        null
+            ``"null"``: NULL in, NULL out, without a call; of an aggregate, rows with a NULL are left out, and no rows
+            give NULL. ``"call"``: NULL is passed as None, and no rows as empty lists.
+
+        Raises
+        ------
+        DefinitionError
+            Its text or types are not known, or it uses what a server does not have.
+
+        Examples
+        --------
+        >>> @project.function                                    # doctest: +SKIP
+        ... def clip01(x: float) -> float:
+        ...     return min(max(x, 0.0), 1.0)
+        >>> project.define("v", "SELECT clip01(amount) AS c FROM tx")   # doctest: +SKIP
+        """
+
+        def decorated(given: Callable[..., Any]) -> Callable[..., Any]:
+            made = capture(given, name, args, returns, aggregate, null)
+            self._check_function_name(made.name)
+            load(made)
+            functions.save(self.storage, made)
+            return given
+
+        return decorated if function is None else decorated(function)
+
+    def list_functions(self) -> list[str]:
+        """Return the names of the Python functions, sorted."""
+        return sorted(definitions.names(self.storage, functions.KIND))
+
+    def python_function(self, name: str, version: int | None = None) -> PythonFunction:
+        """Return what is kept of a Python function: its text, types and what it uses."""
+        return functions.get(self.storage, name, version)
+
+    def drop_function(self, name: str) -> None:
+        """Drop a Python function with all its versions; Conflict while a view or label uses one."""
+        functions.get(self.storage, name)
+        for plan, user in self._plans():
+            if name.casefold() in (called.casefold() for called, _ in names_in(plan)):
+                raise Conflict(f"{user} uses the function {name!r}", hint="drop it first")
+        definitions.drop(self.storage, functions.KIND, name)
+
+    def _check_function_name(self, name: str) -> None:
+        known = self.functions()
+        if known.python(name) is None and name.casefold() in known.known_names():
+            raise Conflict(f"DuckDB has a function {name!r}", hint="choose another name, or pass name=")
+
+    def _plans(self) -> Iterator[tuple[FeaturePlan, str]]:
+        """The plans of every version and draft of views and labels, with whose they are."""
+        for latest in views.list(self.storage):
+            for record in (latest, *views.versions(self.storage, latest.view)):
+                yield FeaturePlan.from_json(record.plan_json), f"view {latest.view!r}"
+        for name in self.list_labels():
+            for one in (None, *definitions.versions(self.storage, LABEL, name)):
+                yield self.label(name, one.version if one else None).plan, f"label {name!r}"
+
     # -- deployments
 
     def deployments(self) -> list[Deployment]:
@@ -391,6 +495,7 @@ class Project:
             if self._functions is None or self._functions_pid != os.getpid():
                 # A DuckDB session does not survive a fork.
                 self._functions, self._functions_pid = Functions(connect(threads=1)), os.getpid()
+            self._functions.use(functions.current(self.storage))
             return self._functions
 
     def source_tables(self) -> dict[str, SourceTable]:

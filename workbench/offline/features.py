@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from workbench.catalog import functions
 from workbench.errors import RowError
 from workbench.offline.result import Result
 from workbench.offline.run import Anchors, OfflineRun, Progress, carried, filters_anchors
@@ -125,6 +126,7 @@ class OfflineFeatures:
             connection = self.storage.connect(temp_directory=self.storage.path / "spill")
             schema = arrow_schema(columns)
             try:
+                functions.add_to(connection, self.storage, self.plan)
                 reader = self._reader(connection, snapshot, anchors)
             except BaseException:
                 connection.close()

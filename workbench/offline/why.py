@@ -11,6 +11,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from workbench.catalog import functions
 from workbench.errors import NotFound, RowError, did_you_mean
 from workbench.offline.run import Anchors, OfflineRun, Step
 from workbench.offline.spine import spine_rows, with_stored_seqs
@@ -95,6 +96,7 @@ def why(storage: Storage, plan: FeaturePlan, row: dict[str, Any] | int, feature:
         raise NotFound(f"the view has no feature {feature!r}" + (f"; {close}" if close else ""))
     with storage.snapshot() as snapshot, storage.connect() as connection:
         try:
+            functions.add_to(connection, storage, plan)
             return _Explanation(connection, snapshot, plan, row).of(feature)
         except duckdb.Error as error:
             raise failure(error, plan) from None

@@ -6,16 +6,20 @@ import re
 
 import duckdb
 
-from workbench.errors import RowError, WorkbenchError
+from workbench.errors import FunctionError, RowError, WorkbenchError
 from workbench.plan.expr import ANCHOR, ROW, AggregateRef, Column, Expr, walk
 from workbench.plan.model import FeaturePlan
 
+#: Stands around the message of a Python function: the call and the reason, with U+001E between them.
+PYTHON_MARK = "\x1f"
 _VALUE_ERRORS = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
 
 
 def failure(error: duckdb.Error, plan: FeaturePlan) -> WorkbenchError:
     """Return the error to show: a RowError where a row's value cannot be computed."""
     # An internal error of DuckDB carries a stack trace, which is nothing for users.
+    if isinstance(error, duckdb.InvalidInputException) and PYTHON_MARK in str(error):
+        return _of_function(str(error).split(PYTHON_MARK)[1])
     message = " ".join(str(error).split("Stack Trace")[0].split())
     if isinstance(error, _VALUE_ERRORS):
         if "INT128" in message or "HUGEINT" in message:
@@ -26,6 +30,11 @@ def failure(error: duckdb.Error, plan: FeaturePlan) -> WorkbenchError:
             f"not enough memory or disk space: {message}", hint="select fewer rows, or free disk space"
         )
     return WorkbenchError(f"the features cannot be computed: {message}")
+
+
+def _of_function(text: str) -> FunctionError:
+    call, _, reason = text.partition("\x1e")
+    return FunctionError(f"{call} failed: {reason}", call.partition("(")[0])
 
 
 def sentence(error: duckdb.Error) -> str:

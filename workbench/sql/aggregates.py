@@ -10,6 +10,7 @@ from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
 from workbench.errors import WorkbenchError
+from workbench.functions import PythonFunction
 from workbench.plan.aggregates import ORDER_FREE
 from workbench.plan.model import Frame
 from workbench.plan.ops import FeatureWindow, Native, WindowSpec
@@ -109,6 +110,8 @@ class Aggregates:
             null = x.bind(call.node, "op", "is null", args[:1])
             where.append(x.bind(call.node, "op", "not", [null]))
         order = [(self._translated(key.this, rows), _direction(key)) for key in call.order]
+        if (python := x.functions.python(call.name)) is not None:
+            return self._python(call, python, spec, args, where, order)
         if lead or call.name in ("lag", "at"):
             return self._lag(call, spec, args, where)
         if call.name == "nth_value":
@@ -269,6 +272,35 @@ class Aggregates:
         if len(args) < 3:
             return value
         return x.bind(call.node, "op", "case", [missing, args[2], value])
+
+    def _python(
+        self,
+        call: _Call,
+        function: PythonFunction,
+        spec: WindowSpec,
+        args: list[ops.Value],
+        where: list[ops.Value],
+        order: list[tuple[ops.Value, tuple[bool, bool]]],
+    ) -> ops.Value:
+        """A Python function over a window: a call with the lists of its arguments, one value for each row."""
+        x = self.expressions
+        if not function.aggregate:
+            x.fail(
+                call.node,
+                f"{function.name}() is no aggregate",
+                f"write {function.name}(sum(x) OVER w), or define it with aggregate=True",
+            )
+        if call.distinct or call.ignore_nulls:
+            x.fail(call.node, f"{function.name}() takes all rows", "leave them out inside the function")
+        x.check_arity(call.node, function, len(args))
+        if function.null == "null":
+            where = [*where, *(x.bind(call.node, "sql", "{0} IS NOT NULL", [arg]) for arg in args)]
+        lists: list[ops.Value] = [
+            self.aggregate(call.node, "list", [arg], spec, where, order) for arg in args
+        ]
+        if function.null == "call":
+            lists = [x.bind(call.node, "sql", "coalesce({0}, [])", [values]) for values in lists]
+        return x.bind(call.node, "call", function.full_name, lists)
 
     def _nth_value(
         self,

@@ -8,6 +8,7 @@ import ibis.expr.operations as ops
 from sqlglot import exp
 
 from workbench.errors import WorkbenchError
+from workbench.functions import PythonFunction
 from workbench.plan.render import quote
 from workbench.sql import catalogue
 from workbench.sql.dialect import FeatureDialect
@@ -57,6 +58,8 @@ class Calls(Nodes):
         folded = name.casefold()
         if folded in NOW_TIMESTAMP or folded in NOW_DATE:
             return self.now(node, "TIMESTAMP" if folded in NOW_TIMESTAMP else "DATE")
+        if (python := self.functions.python(name)) is not None:
+            return self._python_call(node, python, scope)
         if is_signature(node):
             return signature(self, node, lambda inner: self.translate(inner, scope))
         entry = catalogue.find(name)
@@ -106,6 +109,24 @@ class Calls(Nodes):
         types = {name: self.type_of(value) for name, value in values.items()}
         return filled(self, node, entry.text(types), values)
 
+    def _python_call(self, node: exp.Anonymous, function: PythonFunction, scope: Scope) -> ops.Value:
+        if function.aggregate and scope.window is not None:
+            return self._over(node, scope)
+        if function.aggregate:
+            self.fail(
+                node,
+                f"{function.name}() is an aggregate and needs a window",
+                f"write {function.name}(...) OVER w and define WINDOW w AS (PARTITION BY key ORDER BY time ...)",
+            )
+        args = [self.translate(arg, scope) for arg in node.expressions]
+        self.check_arity(node, function, len(args))
+        return self.bind(node, "call", function.full_name, args)
+
+    def check_arity(self, node: exp.Expr, function: PythonFunction, count: int) -> None:
+        """Fail where a Python function is given more or fewer arguments than it takes."""
+        if count != len(function.args):
+            self.fail(node, f"{function.name}() takes {len(function.args)} arguments", function.signature)
+
     def _lambda_call(self, node: exp.Anonymous, scope: Scope) -> ops.Value:
         """A call with a lambda: DuckDB text, with the columns used inside as arguments."""
         args: list[ops.Value] = []
@@ -150,6 +171,12 @@ class Calls(Nodes):
     def _is_now_in_lambda(self, call: exp.Anonymous) -> bool:
         if call.name.casefold() in NOW_TIMESTAMP | NOW_DATE:
             return True
+        if self.functions.python(call.name) is not None:
+            self.fail(
+                call,
+                f"the Python function {call.name}() cannot stand in a lambda",
+                "take the whole list in it",
+            )
         entry = catalogue.find(call.name)
         if entry is not None and entry.native != call.name.casefold():
             self.fail(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import duckdb
 
 from workbench.errors import WorkbenchError, did_you_mean
+from workbench.functions import PythonFunction, register
 from workbench.plan.failures import sentence
 from workbench.sql import catalogue
 
@@ -110,8 +112,28 @@ class Functions:
 
     connection: duckdb.DuckDBPyConnection
     _types: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+    _python: dict[str, PythonFunction] = field(default_factory=dict)
+    _registered: set[str] = field(default_factory=set)
     _known: dict[str, FunctionInfo] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def use(self, functions: Iterable[PythonFunction]) -> None:
+        """Make these, and no other, the Python functions that a query can call."""
+        with self._lock:
+            self._python = {function.name.casefold(): function for function in functions}
+            for function in self._python.values():
+                if function.full_name not in self._registered:
+                    register(self.connection, function)
+                    self._registered.add(function.full_name)
+
+    def python(self, name: str) -> PythonFunction | None:
+        """Return the Python function of that name, in any case (``clip`` or ``clip@<version>``), or None."""
+        found = self._python.get(name.partition("@")[0].casefold())
+        return (
+            found
+            if found is not None and name.casefold() in (found.name.casefold(), found.full_name.casefold())
+            else None
+        )
 
     def info(self, name: str) -> FunctionInfo:
         """Return what DuckDB knows of a function.
@@ -123,6 +145,10 @@ class Functions:
         """
         known = self._functions()
         found = known.get(name.casefold())
+        if (python := self.python(name)) is not None:
+            return FunctionInfo(
+                name.casefold(), frozenset({"aggregate" if python.aggregate else "scalar"}), False
+            )
         if name.casefold() in _HOST:
             raise WorkbenchError(
                 f"{name}() is not allowed in a feature query",
@@ -131,7 +157,7 @@ class Functions:
         if name.casefold() in _SYNTAX:
             return FunctionInfo(name.casefold(), frozenset({"scalar"}), False)
         if found is None:
-            close = did_you_mean(name, [*known, *catalogue.names()])
+            close = did_you_mean(name, [*known, *catalogue.names(), *self._python])
             raise WorkbenchError(f"there is no function {name!r}" + (f"; {close}" if close else ""))
         if found.volatile or found.name in _RANDOM:
             raise WorkbenchError(
@@ -139,6 +165,10 @@ class Functions:
                 hint="compute it before the row is stored, as a column",
             )
         return found
+
+    def known_names(self) -> set[str]:
+        """Return the names of everything that is called in DuckDB, folded."""
+        return {*self._functions(), *catalogue.names(), *_SYNTAX, *_HOST}
 
     def is_aggregate(self, name: str) -> bool:
         """Whether a function (known to exist) is an aggregate."""
