@@ -13,6 +13,8 @@ import msgspec
 from workbench.plan.model import FeaturePlan
 
 HASH_LENGTH = 12
+#: Before a full name: the function that says why a call fails (NULL where it does not), to find the row.
+PROBE = "__fails_"
 
 
 class Import(msgspec.Struct, frozen=True):
@@ -73,7 +75,7 @@ def names_in(plan: FeaturePlan) -> list[tuple[str, str]]:
     found: dict[tuple[str, str], None] = {}
     for node in _nodes(msgspec.to_builtins(plan)):
         if node.get("node") == "call" and is_full_name(node["name"]):
-            name, _, version = node["name"].rpartition("@")
+            name, _, version = node["name"].removeprefix(PROBE).rpartition("@")
             found[name, version] = None
     return list(found)
 

@@ -1,7 +1,8 @@
 """Python functions in a DuckDB session.
 
-DuckDB hands over Arrow arrays of some thousand rows; inside, the function is called once a row. An exception stops the
-query with a message that :mod:`workbench.plan.failures` reads.
+DuckDB hands over Arrow arrays of some thousand rows, and the function is called once a row inside; where types are not
+of a fixed width it calls once a row itself. An exception stops the query with a message that
+:mod:`workbench.plan.failures` reads.
 """
 
 from __future__ import annotations
@@ -12,18 +13,17 @@ import linecache
 import reprlib
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
 
 from workbench.errors import WorkbenchError
-from workbench.functions.model import PythonFunction
+from workbench.functions.model import PROBE, PythonFunction
 from workbench.plan.failures import PYTHON_MARK
-from workbench.values.types import arrow_type
+from workbench.values.types import INTEGER_RANGES, WIDE_INTEGERS, arrow_type
 
-#: A function of this name says whether a call fails, to find the row.
-PROBE = "__fails_"
+_FIXED = frozenset(INTEGER_RANGES) - WIDE_INTEGERS | {"BOOLEAN", "FLOAT", "DOUBLE", "DATE", "TIMESTAMP"}
 
 
 def register(connection: duckdb.DuckDBPyConnection, function: PythonFunction) -> None:
@@ -35,26 +35,43 @@ def register(connection: duckdb.DuckDBPyConnection, function: PythonFunction) ->
         Its text does not run here, such as where a module is missing.
     """
     call = load(function)
+    if _is_fixed(function.returns) and all(_is_plain(kind) for kind in function.args):
+        _create(connection, function, lambda *columns: _values(function, call, columns), "arrow")
+    else:
+        _create(connection, function, lambda *args: _value(function, call, args), "native")
+    _create(connection, function, lambda *args: _reason(function, call, args), "native", PROBE, "VARCHAR")
+
+
+def _create(
+    connection: duckdb.DuckDBPyConnection,
+    function: PythonFunction,
+    body: Callable[..., Any],
+    by: Literal["arrow", "native"],
+    prefix: str = "",
+    returns: str | None = None,
+) -> None:
     kinds = [f"{kind}[]" if function.aggregate else kind for kind in function.args]
+    connection.create_function(
+        prefix + function.full_name,
+        _with_arity(body, len(kinds)),
+        [duckdb.sqltype(kind) for kind in kinds],
+        duckdb.sqltype(returns or function.returns),
+        type=by,
+        null_handling="special",
+    )
 
-    def values(*columns: pa.Array) -> pa.Array:
-        return _values(function, call, columns)
 
-    def fails(*columns: pa.Array) -> pa.Array:
-        return _fails(function, call, columns)
+def _is_fixed(kind: str) -> bool:
+    """Whether values have a fixed width.
 
-    for name, body, returns in (
-        (function.full_name, values, function.returns),
-        (PROBE + function.full_name, fails, "BOOLEAN"),
-    ):
-        connection.create_function(
-            name,
-            _with_arity(body, len(kinds)),
-            [duckdb.sqltype(kind) for kind in kinds],
-            duckdb.sqltype(returns),
-            type="arrow",
-            null_handling="special",
-        )
+    DuckDB 1.5 frees the memory of texts and lists that an Arrow function returns while CASE and COALESCE still use it.
+    """
+    return kind in _FIXED
+
+
+def _is_plain(kind: str) -> bool:
+    """Whether values of a type are the same Python objects from Arrow as from DuckDB itself."""
+    return kind.rstrip("[]") in _FIXED | {"VARCHAR", "BLOB"}
 
 
 @lru_cache(maxsize=256)
@@ -114,10 +131,19 @@ def _values(function: PythonFunction, call: Callable[..., Any], columns: tuple[p
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         for args, value in zip(_rows(columns), found, strict=True):
             if not _fits(value, kind):
-                raise _failure(
-                    function, args, f"it returned {reprlib.repr(value)}, which is no {function.returns}"
-                ) from None
+                raise _misfit(function, args, value) from None
         raise
+
+
+def _value(function: PythonFunction, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    if _is_null(function, args):
+        return None
+    value = _call(function, call, args)
+    if not (function.returns == "VARCHAR" and isinstance(value, str)) and not _fits(
+        value, arrow_type(function.returns)
+    ):
+        raise _misfit(function, args, value)
+    return value
 
 
 def _call(function: PythonFunction, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -132,6 +158,10 @@ def _failure(function: PythonFunction, args: tuple[Any, ...], reason: str) -> Va
     return ValueError(f"{PYTHON_MARK}{function.name}({shown})\x1e{' '.join(reason.split())}{PYTHON_MARK}")
 
 
+def _misfit(function: PythonFunction, args: tuple[Any, ...], value: Any) -> ValueError:
+    return _failure(function, args, f"it returned {reprlib.repr(value)}, which is no {function.returns}")
+
+
 def _fits(value: Any, kind: pa.DataType) -> bool:
     try:
         pa.array([value], kind)
@@ -140,16 +170,13 @@ def _fits(value: Any, kind: pa.DataType) -> bool:
     return True
 
 
-def _fails(function: PythonFunction, call: Callable[..., Any], columns: tuple[pa.Array, ...]) -> pa.Array:
-    kind = arrow_type(function.returns)
-
-    def fails(args: tuple[Any, ...]) -> bool:
-        try:
-            return not _is_null(function, args) and not _fits(call(*args), kind)
-        except Exception:
-            return True
-
-    return pa.array([fails(args) for args in _rows(columns)], pa.bool_())
+def _reason(function: PythonFunction, call: Callable[..., Any], args: tuple[Any, ...]) -> str | None:
+    """Why a call fails, None where it does not."""
+    try:
+        value = None if _is_null(function, args) else _call(function, call, args)
+    except ValueError as error:
+        return str(error)
+    return None if _fits(value, arrow_type(function.returns)) else str(_misfit(function, args, value))
 
 
 def _with_arity(body: Callable[..., pa.Array], count: int) -> Callable[..., pa.Array]:

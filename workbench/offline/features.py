@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from workbench.catalog import functions
-from workbench.errors import RowError
+from workbench.errors import FunctionError, RowError, WorkbenchError
+from workbench.functions import probing
 from workbench.offline.result import Result
 from workbench.offline.run import Anchors, OfflineRun, Progress, carried, filters_anchors
 from workbench.offline.spine import spine_rows, with_stored_seqs
-from workbench.plan.failures import failure
+from workbench.plan.failures import failure, function_failure
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql, quote
 from workbench.storage import Snapshot, Storage
@@ -128,13 +130,21 @@ class OfflineFeatures:
             try:
                 functions.add_to(connection, self.storage, self.plan)
                 reader = self._reader(connection, snapshot, anchors)
-            except BaseException:
+            except BaseException as error:
                 connection.close()
                 snapshot.close()
+                if isinstance(error, FunctionError):
+                    raise self._placed(error, anchors, known) from None
                 raise
             return pa.RecordBatchReader.from_batches(
-                schema, self._batches(reader, schema, snapshot, connection)
+                schema, placed(self._batches(reader, schema, snapshot, connection))
             )
+
+        def placed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            try:
+                yield from batches
+            except FunctionError as error:
+                raise self._placed(error, anchors, known) from None
 
         metadata = {"plan_hash": self.plan.hash, "cut": str(known), "table": self.plan.table}
         return Result(columns, produce, metadata, self.plan.kinds)
@@ -171,12 +181,38 @@ class OfflineFeatures:
         except (duckdb.Error, OSError, pa.ArrowInvalid) as error:
             if isinstance(error, duckdb.Error):
                 raise failure(error, self.plan) from None
+            if (of_function := function_failure(str(error))) is not None:
+                raise of_function from None
             raise RowError(f"a value cannot be computed: {error}") from None
         finally:
             connection.close()
             snapshot.close()
         if self.progress:
             self.progress("done", 1.0)
+
+    def _placed(self, error: FunctionError, anchors: Any, cut: int) -> FunctionError:
+        """The error of a Python function with the first row that it fails for, where an output calls it."""
+        probe = probing(self.plan, error.function)
+        if probe is None:
+            return error
+        place = ""
+
+        def numbered(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
+            nonlocal place
+            asked = anchors(connection, snapshot)
+            place = asked.order
+            return dataclasses.replace(asked, carry=(place,))
+
+        try:
+            search = OfflineFeatures(self.storage, probe)
+            for batch in search._result(numbered, ("__seq",), cut).to_reader():
+                for number, reason in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    found = function_failure(reason or "")
+                    if found is not None:
+                        return _at_row(found, place, number)
+        except WorkbenchError:
+            pass  # something else fails too: the message stays without the row
+        return error
 
     # -- anchors
 
@@ -195,3 +231,14 @@ class OfflineFeatures:
             ).fetchall()
         ]
         return list(dict.fromkeys(found))[:rows]
+
+
+def _at_row(error: FunctionError, place: str, number: int) -> FunctionError:
+    """The error with its row: the number in a spine, or the arrival number of a stored row."""
+    if place == "__row":
+        return FunctionError(f"row {number}: {error.message}", error.function, row=number)
+    return FunctionError(
+        f"the row of seq {number}: {error.message}",
+        error.function,
+        hint=f"project.sql() or view.why({number}, ...) shows it",
+    )

@@ -18,8 +18,9 @@ _VALUE_ERRORS = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.
 def failure(error: duckdb.Error, plan: FeaturePlan) -> WorkbenchError:
     """Return the error to show: a RowError where a row's value cannot be computed."""
     # An internal error of DuckDB carries a stack trace, which is nothing for users.
-    if isinstance(error, duckdb.InvalidInputException) and PYTHON_MARK in str(error):
-        return _of_function(str(error).split(PYTHON_MARK)[1])
+    of_function = function_failure(str(error))
+    if of_function is not None:
+        return of_function
     message = " ".join(str(error).split("Stack Trace")[0].split())
     if isinstance(error, _VALUE_ERRORS):
         if "INT128" in message or "HUGEINT" in message:
@@ -32,8 +33,11 @@ def failure(error: duckdb.Error, plan: FeaturePlan) -> WorkbenchError:
     return WorkbenchError(f"the features cannot be computed: {message}")
 
 
-def _of_function(text: str) -> FunctionError:
-    call, _, reason = text.partition("\x1e")
+def function_failure(message: str) -> FunctionError | None:
+    """Return the error of a Python function that a message of DuckDB or Arrow carries, or None."""
+    if PYTHON_MARK not in message:
+        return None
+    call, _, reason = message.split(PYTHON_MARK)[1].partition("\x1e")
     return FunctionError(f"{call} failed: {reason}", call.partition("(")[0])
 
 
