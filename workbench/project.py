@@ -350,6 +350,8 @@ class Project:
     @overload
     def function(
         self,
+        function: None = None,
+        /,
         *,
         name: str | None = None,
         args: Sequence[str] | None = None,
@@ -360,7 +362,7 @@ class Project:
 
     def function(
         self,
-        function: Callable[..., Any] | None = None,
+        function: Any = None,
         /,
         *,
         name: str | None = None,

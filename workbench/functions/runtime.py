@@ -43,7 +43,7 @@ def register(connection: duckdb.DuckDBPyConnection, function: PythonFunction) ->
 
 
 def _create(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Any,
     function: PythonFunction,
     body: Callable[..., Any],
     by: Literal["arrow", "native"],
@@ -104,7 +104,7 @@ def load(function: PythonFunction) -> Callable[..., Any]:
             f"the Python function {function.name}() cannot be loaded: {type(error).__name__}: {error}",
             hint="install what it uses where this process runs, or define it anew",
         ) from error
-    return space[node.name]  # type: ignore[no-any-return]
+    return space[node.name]
 
 
 def _strip(node: ast.FunctionDef) -> None:
@@ -182,4 +182,4 @@ def _reason(function: PythonFunction, call: Callable[..., Any], args: tuple[Any,
 def _with_arity(body: Callable[..., pa.Array], count: int) -> Callable[..., pa.Array]:
     """DuckDB counts the parameters of what it is given."""
     names = ", ".join(f"a{number}" for number in range(count))
-    return eval(f"lambda {names}: body({names})", {"body": body})  # type: ignore[no-any-return]
+    return eval(f"lambda {names}: body({names})", {"body": body})

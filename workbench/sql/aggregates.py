@@ -294,12 +294,14 @@ class Aggregates:
             x.fail(call.node, f"{function.name}() takes all rows", "leave them out inside the function")
         x.check_arity(call.node, function, len(args))
         if function.null == "null":
-            where = [*where, *(x.bind(call.node, "sql", "{0} IS NOT NULL", [arg]) for arg in args)]
+            nulls = [x.bind(call.node, "op", "is null", [arg]) for arg in args]
+            where = [*where, *(x.bind(call.node, "op", "not", [null]) for null in nulls)]
         lists: list[ops.Value] = [
             self.aggregate(call.node, "list", [arg], spec, where, order) for arg in args
         ]
         if function.null == "call":
-            lists = [x.bind(call.node, "sql", "coalesce({0}, [])", [values]) for values in lists]
+            none = x.bind(call.node, "op", "list", [])
+            lists = [x.bind(call.node, "call", "coalesce", [values, none]) for values in lists]
         return x.bind(call.node, "call", function.full_name, lists)
 
     def _nth_value(
