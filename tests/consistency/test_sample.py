@@ -88,3 +88,12 @@ def test_rows_that_are_not_known_at_the_cut_are_not_sampled(tmp_path: Path) -> N
     cut = opened.storage.last_seq()
     table.append(rows()[10:20])
     assert max(sample(opened.storage, opened.define("view", WINDOW).plan, 100, cut)) == cut
+
+
+DERIVED = """SELECT sum(v) OVER (PARTITION BY key ORDER BY at ROWS_RANGE BETWEEN 1d PRECEDING AND CURRENT ROW) AS s
+FROM (SELECT k AS key, ts AS at, v + count(*) OVER (PARTITION BY k ORDER BY ts ROWS 3 PRECEDING) AS v FROM t) AS d"""
+
+
+def test_hard_rows_of_a_view_of_computed_rows_are_in_the_sample(project: Any) -> None:
+    assert {*TIED, NULL_KEY, FIRST, EDGE} <= set(sampled(project, DERIVED, 200))
+    assert project.view("view").check(200).different == 0
