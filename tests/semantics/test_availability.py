@@ -113,6 +113,76 @@ def test_offline_request_and_plain_python_agree(tmp_path: Path, options: dict[st
     assert [view.request(row, as_of=row["ts"]) for row in tx] == spine, f"seed {seed}"
 
 
+#: The same of rows that are computed: events with how many there were before, payments with the event they saw.
+DERIVED = """
+SELECT id, history, scores, counts, newest.c AS newest
+FROM (
+    SELECT tx.id, tx.k, tx.ts,
+           count(*) OVER history AS history,
+           list(seen.x) OVER history AS scores,
+           list(c) OVER near AS counts
+    FROM tx
+    LAST JOIN ev AS seen ON seen.k = tx.k
+    WINDOW history AS (PARTITION BY k ORDER BY ts ROWS_RANGE BETWEEN 6h PRECEDING AND CURRENT ROW),
+           near AS (FROM (SELECT k, ts, count(*) OVER (PARTITION BY k ORDER BY ts
+                          ROWS_RANGE BETWEEN 4h PRECEDING AND CURRENT ROW) AS c FROM ev)
+                    PARTITION BY k ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW)
+) AS d
+LAST JOIN (SELECT k, ts, count(*) OVER (PARTITION BY k ORDER BY ts
+           ROWS_RANGE BETWEEN 4h PRECEDING AND CURRENT ROW) AS c FROM ev) AS newest ON newest.k = d.k
+"""
+
+
+def of_key(rows: list[Row], anchor: Row, options: dict[str, str], before: int | None = None) -> list[int]:
+    """Places of the visible rows of the anchor's key, oldest first; ``before`` is its own place among them."""
+    order = sorted(range(len(rows)), key=lambda j: (rows[j]["ts"], j))
+    return [
+        j
+        for j in order
+        if rows[j]["k"] == anchor["k"]
+        and (rows[j]["ts"] <= anchor["ts"] if before is None else (rows[j]["ts"], j) < (anchor["ts"], before))
+        and available(rows[j], anchor, options)
+    ]
+
+
+def expected_derived(i: int, tx: list[Row], ev: list[Row], own: dict[str, str], other: dict[str, str]) -> Row:
+    def count(j: int) -> int:
+        return 1 + sum(ev[i]["ts"] >= ev[j]["ts"] - 4 * HOUR for i in of_key(ev, ev[j], other, before=j))
+
+    def score(i: int) -> float | None:
+        found = of_key(ev, tx[i], other) if tx[i]["k"] is not None else []
+        return ev[found[-1]]["x"] if found else None
+
+    anchor = tx[i]
+    history = [j for j in of_key(tx, anchor, own, before=i) if tx[j]["ts"] >= anchor["ts"] - 6 * HOUR]
+    events = of_key(ev, anchor, other) if anchor["k"] is not None else []
+    counts = [count(j) for j in events]
+    return {
+        "id": anchor["id"],
+        "history": 1 + len(history),
+        "scores": [score(j) for j in [*history, i]],
+        "counts": counts[-3:] or None,
+        "newest": counts[-1] if counts else None,
+    }
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: " ".join(options))
+def test_computed_rows_are_known_when_their_rows_are(tmp_path: Path, options: dict[str, str]) -> None:
+    seed = 2 + OPTIONS.index(options)
+    dice = random.Random(seed)
+    tx, ev = made(dice, 20), made(dice, 30)
+    own: dict[str, str] = options if seed % 2 else {}
+    project = workbench.open(tmp_path)
+    project.create_table("tx", tx, time="ts", **own)  # type: ignore[arg-type]
+    project.create_table("ev", ev, time="ts", **options)  # type: ignore[arg-type]
+    view = project.define("v", DERIVED)
+    wanted = [expected_derived(i, tx, ev, own, options) for i in range(len(tx))]
+    assert view.offline().to_pyarrow().to_pylist() == wanted, f"seed {seed}"
+    assert view.check("all").different == 0, f"seed {seed}"
+    spine = view.offline(spine=tx).to_pyarrow().to_pylist()
+    assert [view.request(row, as_of=row["ts"]) for row in tx] == spine, f"seed {seed}"
+
+
 def test_a_frame_beyond_the_ttl_is_an_error(tmp_path: Path) -> None:
     project = workbench.open(tmp_path)
     project.create_table("tx", {"ts": "TIMESTAMP", "k": "BIGINT"}, time="ts", ttl="1d")
