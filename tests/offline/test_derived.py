@@ -29,9 +29,9 @@ from workbench.plan.model import Aggregate, Feature, FeaturePlan, Frame, Key, Lo
 from workbench.plan.plain_sql import plain_sql
 
 
-@pytest.fixture(scope="module", params=range(2))
-def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> World:
-    return World(Path(tmp_path_factory.mktemp("derived")), request.param)
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(Path(tmp_path_factory.mktemp("derived")), 0)
 
 
 def joined(below: FeaturePlan, **options: Any) -> FeaturePlan:

@@ -7,11 +7,12 @@ import numpy as np
 import pyarrow as pa
 
 from workbench.plan import expr as e
-from workbench.plan.explain import Touched, computed_names, reads_at_most
+from workbench.plan.explain import Touched, reads_at_most
 from workbench.plan.expr import Expr
 from workbench.plan.model import FeaturePlan, Lookup
 from workbench.plan.render import order_sql, plan_sql, quote
 from workbench.plan.stages import Stage, stages
+from workbench.plan.words import computed_names
 from workbench.storage import Snapshot, Storage
 
 #: How many stored anchors are asked.

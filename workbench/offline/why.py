@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,13 +15,13 @@ from workbench.catalog import functions
 from workbench.errors import NotFound, RowError, did_you_mean
 from workbench.offline.run import Anchors, OfflineRun, Step
 from workbench.offline.spine import spine_rows, with_stored_seqs
-from workbench.plan.explain import aggregate_words, duration, lookup_words
-from workbench.plan.expr import ANCHOR, AggregateRef, Column, Expr, columns, walk
+from workbench.plan.expr import ANCHOR, ROW, AggregateRef, Column, Expr, columns, walk
 from workbench.plan.failures import failure
 from workbench.plan.join_form import joined_rows
-from workbench.plan.model import Aggregate, FeaturePlan, Lookup
+from workbench.plan.model import Aggregate, FeaturePlan, Lookup, Source
 from workbench.plan.request_form import RequestForm
 from workbench.plan.stages import Stage, stages
+from workbench.plan.words import aggregate_words, duration, lookup_words, words
 from workbench.storage import Snapshot, Storage
 
 #: How many rows beyond the oldest counted one are shown.
@@ -176,12 +176,17 @@ class _Explanation:
         if stage.order_anchor is None:
             rows = rows.drop_columns("__age")
         timed = stage.order_anchor is None or stage.order_anchor.type in ("TIMESTAMP", "DATE")
-        return Evidence(aggregate_words(plan, aggregate), _near(rows, stage.columns, timed))
+        return Evidence(
+            aggregate_words(plan, aggregate), _near(rows, _titles(plan, stage.source, stage.columns), timed)
+        )
 
     def _of_lookup(self, step: Step, lookup: Lookup) -> Evidence:
         anchors = step.anchors[step.plan.lookups.index(lookup)]
         rows = self._execute(self._form(step.plan).candidates_sql(lookup, anchors))
-        return Evidence(lookup_words(step.plan, lookup), _near(rows, rows.column_names[2:]))
+        return Evidence(
+            lookup_words(step.plan, lookup),
+            _near(rows, _titles(step.plan, lookup.source, rows.column_names[2:])),
+        )
 
     def _execute(self, sql: str) -> pa.Table:
         return self.connection.execute(sql).to_arrow_table()
@@ -200,7 +205,15 @@ class _Explanation:
         return self.snapshot.table(table).columns
 
 
-def _near(rows: pa.Table, columns: Sequence[str], timed: bool = True) -> pa.Table:
+def _titles(plan: FeaturePlan, source: Source, columns: Sequence[str]) -> dict[str, str]:
+    """The columns of a source with the names under which they are shown: what is behind one without a name."""
+    return {
+        name: words(Column(ROW, name, ""), plan, source.rows) if name.startswith("__") else name
+        for name in columns
+    }
+
+
+def _near(rows: pa.Table, titles: Mapping[str, str], timed: bool = True) -> pa.Table:
     """The counted rows and their nearest neighbours, with position and age as people read them."""
     outside = rows.column("__outside").to_pylist()
     counted = [index for index, reason in enumerate(outside) if reason is None]
@@ -208,7 +221,7 @@ def _near(rows: pa.Table, columns: Sequence[str], timed: bool = True) -> pa.Tabl
     made = {"position": rows.column("__pos")}
     if "__age" in rows.column_names:
         ages = rows.column("__age").to_pylist()
-        words = duration if timed else str
-        made["age"] = pa.array([None if age is None else words(age) for age in ages], pa.string())
+        say = duration if timed else str
+        made["age"] = pa.array([None if age is None else say(age) for age in ages], pa.string())
     made["outside"] = rows.column("__outside").cast(pa.string())
-    return pa.table(made | {name: rows.column(name) for name in columns})
+    return pa.table(made | {title: rows.column(name) for name, title in titles.items() if title not in made})

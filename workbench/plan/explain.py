@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.plan.aggregates import sort_sql
-from workbench.plan.expr import AggregateRef, Column, Expr
-from workbench.plan.model import Aggregate, FeaturePlan, Frame, Key, Lookup, Source, Window
-from workbench.plan.render import render
+from workbench.plan.model import FeaturePlan, Lookup, Source, Window
 from workbench.plan.request_form import later_visibility
 from workbench.plan.stages import rows_needed, stages
 from workbench.plan.window_form import can_lower
+from workbench.plan.words import (
+    call_words,
+    computed_names,
+    duration,
+    lookup_words,
+    rows_words,
+    shown,
+    window_words,
+    words,
+)
 
 
 @dataclass(frozen=True)
@@ -53,25 +60,6 @@ def explain(plan: FeaturePlan, touched: Sequence[Touched] = ()) -> str:
     return "\n".join(lines)
 
 
-def computed_names(plan: FeaturePlan) -> dict[FeaturePlan, str]:
-    """Return what the plans below a plan are called: ``computed rows of tx``, with a number where there are several."""
-    names: dict[FeaturePlan, str] = {}
-    for part in plan.nested()[:-1]:
-        name, number = f"computed rows of {part.table}", 1
-        while name in names.values():
-            number += 1
-            name = f"computed rows {number} of {part.table}"
-        names[part] = name
-    return names
-
-
-def source_words(source: Source, names: Mapping[FeaturePlan, str] | None = None) -> str:
-    """Return what the rows of a source are: a table, or rows that another plan computes."""
-    if source.rows is None:
-        return source.table
-    return (names or {}).get(source.rows, f"computed rows of {source.table}")
-
-
 def _computed(plan: FeaturePlan, part: FeaturePlan, names: Mapping[FeaturePlan, str]) -> list[str]:
     """The section of a plan below another."""
     of = names[part.rows] if part.rows is not None else f"each row of {part.table}"
@@ -81,8 +69,9 @@ def _computed(plan: FeaturePlan, part: FeaturePlan, names: Mapping[FeaturePlan, 
         lines.append("  and the request row, as of its own")
     lines += _only(part)
     lines += [f"  {line}" for line in _parts(part, names)]
-    has = ", ".join(name for name in part.features if not name.startswith("__"))
-    return [*lines, f"  has {has}"]
+    hidden = {o.name: words(o.expr, part) for o in part.outputs if o.name.startswith("__")}
+    has = dict.fromkeys(hidden.get(name, name) for name in part.features)
+    return [*lines, f"  has {', '.join(has)}"]
 
 
 def _anchor_chain(plan: FeaturePlan) -> list[FeaturePlan]:
@@ -121,7 +110,9 @@ def _requests(plan: FeaturePlan, names: Mapping[FeaturePlan, str], touched: Sequ
         for window in part.windows:
             lines.append(f"  window {window.name}{of}: {_cost(reads_at_most(part, window))}")
     if touched:
-        lines.append(f"  rows touched per request, measured on {touched[0].anchors:,} stored rows:")
+        lines.append(
+            f"  rows touched per request, measured on {max(one.anchors for one in touched):,} stored rows:"
+        )
         lines += [f"    {one}" for one in touched]
     return lines
 
@@ -162,13 +153,14 @@ def _lookup(plan: FeaturePlan, lookup: Lookup, names: Mapping[FeaturePlan, str])
     elif source.time is None:
         when = "the newest arrival (a static table: not as of the anchor's time)"
     elif source.own:
-        when = f"before the anchor row in ({source.time}, arrival)"
+        when = f"before the anchor row in ({shown(source, source.time)}, arrival)"
     else:
-        when = f"with {source.time} <= {plan.table}.{plan.time}"
-    lines = [f"{lookup_words(plan, lookup, names)}, {when}, the greatest {lookup.order or 'arrival'}"]
+        when = f"with {shown(source, source.time)} <= {plan.table}.{plan.base.time}"
+    order = "arrival" if lookup.order is None else shown(source, lookup.order)
+    lines = [f"{lookup_words(plan, lookup, names)}, {when}, the greatest {order}"]
     lines += _availability(source)
     if source.where is not None:
-        lines.append(f"  and {words(source.where, plan)}")
+        lines.append(f"  and {words(source.where, plan, source.rows)}")
     return lines
 
 
@@ -189,7 +181,7 @@ def _window(plan: FeaturePlan, window: Window, names: Mapping[FeaturePlan, str])
         lines.append(f"  and the {rows_words(union.source, names)} with the same keys")
         lines += [f"  {line}" for line in _availability(union.source)]
         if union.source.where is not None:
-            lines.append(f"    only those with {words(union.source.where, plan)}")
+            lines.append(f"    only those with {words(union.source.where, plan, union.source.rows)}")
     lines += _availability(source)
     if window.instance_not_in_window:
         lines.append("  without the anchor's stored history")
@@ -198,91 +190,7 @@ def _window(plan: FeaturePlan, window: Window, names: Mapping[FeaturePlan, str])
     if window.exclude_current_row:
         lines.append("  without the request row")
     if source.where is not None:
-        lines.append(f"  only rows with {words(source.where, plan)}")
-    calls = [_call(plan, aggregate) for aggregate in plan.aggregates if aggregate.window == window.name]
+        lines.append(f"  only rows with {words(source.where, plan, source.rows)}")
+    calls = [call_words(plan, aggregate) for aggregate in plan.aggregates if aggregate.window == window.name]
     lines.append(f"  computes {', '.join(calls)}")
     return lines
-
-
-def _call(plan: FeaturePlan, aggregate: Aggregate) -> str:
-    args = ", ".join(words(arg, plan) for arg in aggregate.args)
-    distinct = "DISTINCT " if aggregate.distinct else ""
-    if aggregate.order:
-        args += f" ORDER BY {', '.join(sort_sql(key, words(key.value, plan)) for key in aggregate.order)}"
-    call = "count(*)" if aggregate.function == "count_star" else f"{aggregate.function}({distinct}{args})"
-    return call if aggregate.where is None else f"{call} where {words(aggregate.where, plan)}"
-
-
-def words(expr: Expr, plan: FeaturePlan | None = None) -> str:
-    """Return an expression with columns by their plain names; ``plan`` says what stands behind names of its own."""
-
-    def name(node: Column | AggregateRef) -> str:
-        if plan is not None and isinstance(node, Column):
-            for lookup in plan.lookups:
-                if lookup.name == node.source:
-                    return f"{lookup.source.table}.{words(dict(lookup.columns)[node.name])}"
-        return node.name
-
-    return render(expr, name)
-
-
-def rows_words(source: Source, names: Mapping[FeaturePlan, str]) -> str:
-    """Return ``rows of tx`` or ``computed rows of tx``."""
-    return source_words(source, names) if source.rows is not None else f"rows of {source.table}"
-
-
-def window_words(plan: FeaturePlan, window: Window, names: Mapping[FeaturePlan, str] | None = None) -> str:
-    """Return what rows a window is over: table, keys and frame."""
-    return f"{source_words(window.source, names)} {_by(window.keys, plan)}, {frame_words(window.frame, window.order)}"
-
-
-def lookup_words(plan: FeaturePlan, lookup: Lookup, names: Mapping[FeaturePlan, str] | None = None) -> str:
-    """Return which row a lookup finds: table and keys."""
-    return f"last row {lookup.name} of {source_words(lookup.source, names)} {_by(lookup.keys, plan)}"
-
-
-def aggregate_words(plan: FeaturePlan, aggregate: Aggregate) -> str:
-    """Return what an aggregate computes, over which rows."""
-    return f"{_call(plan, aggregate)} over {window_words(plan, plan.window(aggregate.window))}"
-
-
-def _by(keys: tuple[Key, ...], plan: FeaturePlan) -> str:
-    """``by card`` where both sides have the column, ``by card = id`` where not."""
-    names = [
-        key.row if words(key.anchor) == key.row else f"{key.row} = {words(key.anchor, plan)}" for key in keys
-    ]
-    return f"by {', '.join(names)}" if names else "as a whole"
-
-
-def frame_words(frame: Frame, order: str | None) -> str:
-    """Return a frame as words.
-
-    >>> frame_words(Frame("range", 604800000000, 0), "ts")
-    'from 7d before to the row itself, by ts'
-    """
-    if frame.unit == "rows":
-        start = "the first row" if frame.start is None else f"row {frame.start}"
-        return f"from {start} to row {frame.end} before it, in the order of {order or 'arrival'}"
-    start = "the beginning" if frame.start is None else f"{duration(frame.start)} before"
-    end = "the row itself" if frame.end == 0 else f"{duration(frame.end)} before"
-    return f"from {start} to {end}, by {order or 'arrival'}"
-
-
-def duration(micros: int) -> str:
-    """Return microseconds in the largest unit that says them exactly.
-
-    >>> duration(86_400_000_000), duration(1)
-    ('1d', '1us')
-    """
-    if micros == 0:
-        return "0s"
-    for unit, size in (
-        ("d", 86_400_000_000),
-        ("h", 3_600_000_000),
-        ("m", 60_000_000),
-        ("s", 1_000_000),
-        ("ms", 1_000),
-    ):
-        if micros % size == 0:
-            return f"{micros // size}{unit}"
-    return f"{micros}us"

@@ -8,11 +8,11 @@ from textwrap import indent
 from workbench.errors import DefinitionError
 from workbench.plan import expr as e
 from workbench.plan.availability import without_availability
-from workbench.plan.explain import duration
 from workbench.plan.expr import AggregateRef, Column, Expr, Op
 from workbench.plan.model import Aggregate, FeaturePlan, Frame, Lookup, SortKey, Source, Union, Window
 from workbench.plan.tables import SourceTable
 from workbench.plan.text_expr import Leaf, expression, name
+from workbench.plan.words import duration
 
 
 def text_of(plan: FeaturePlan, tables: Mapping[str, SourceTable]) -> str:
