@@ -125,6 +125,8 @@ def _call(func: ops.Value, write: Write, where: list[str]) -> str:
         return f"{_function(func)}({args[0]}{_order(func, write)} IGNORE NULLS)"
     if isinstance(func, ops.ArrayCollect) and not func.include_null:
         where.append(f"{args[0]} IS NOT NULL")
+    if isinstance(func, ops.Quantile) and isinstance(func.quantile, ops.Literal):
+        args[1] = repr(func.quantile.value)
     distinct = "DISTINCT " if getattr(func, "distinct", False) else ""
     return f"{_function(func)}({distinct}{', '.join(args)}{_order(func, write)})"
 

@@ -294,9 +294,9 @@ def last_join(
     >>> import ibis
     >>> import workbench as wb
     >>> tx = ibis.table({"card": "int64", "amount": "float64", "ts": "timestamp"}, name="tx")
-    >>> cards = ibis.table({"card": "int64", "limit": "float64"}, name="cards")
+    >>> cards = ibis.table({"card": "int64", "ceiling": "float64"}, name="cards")
     >>> joined = wb.last_join(tx, cards, "card")
-    >>> joined.select("card", room=joined.limit - joined.amount).columns
+    >>> joined.select("card", room=joined.ceiling - joined.amount).columns
     ('card', 'room')
     """
     one, other = left.op(), right.op()

@@ -166,7 +166,8 @@ class Query:
         elif isinstance(node, ops.JoinChain):
             made = self._join_chain(node)
         elif isinstance(node, ops.Reference):
-            made = self.select(node.parent)
+            # A name of its own for a relation that may stand elsewhere in the query too.
+            made = replace(self.select(node.parent), fields={})
         elif isinstance(node, ops.UnboundTable | ops.DatabaseTable):
             made = self._table(node)
         elif isinstance(node, ops.InMemoryTable):
@@ -293,7 +294,7 @@ class Query:
 
     def _join_chain(self, node: ops.JoinChain) -> Select:
         """Ibis's ``asof_join``: each link a last join of the newest row not after the left one."""
-        left = self._joinable(self.select(node.first))
+        left = self._joinable(self.select(_base(node.first)))
         left.fields[node.first] = left.columns
         for number, link in enumerate(node.rest):
             last = number == len(node.rest) - 1
@@ -373,6 +374,7 @@ class Query:
         def write(arg: ops.Value) -> str:
             return made.write(self.value(arg, made))
 
+        call = call_of(value.func, write)
         keys, terms = keys_of(value)
         parts = []
         if terms is not None and terms.union:
@@ -383,7 +385,7 @@ class Query:
             parts.append(f"PARTITION BY {', '.join(write(key) for key in keys)}")
         parts.append(f"ORDER BY {write(order_of(value))}")
         parts += [terms.frame, terms.words] if terms is not None else [frame_of(value)]
-        return made.over(call_of(value.func, write), " ".join(part for part in parts if part))
+        return made.over(call, " ".join(part for part in parts if part))
 
     def _over_other(self, value: OtherWindow, made: Select) -> AggregateRef:
         other = self.select(value.table)

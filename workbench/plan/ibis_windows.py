@@ -19,8 +19,11 @@ def keys_of(window: ops.WindowFunction) -> tuple[list[ops.Value], FrameTerms | N
     """Return the keys of a window, and the terms of a feature window among them."""
     keys = [key for key in window.group_by if not isinstance(key, FrameTerms)]
     terms = [key for key in window.group_by if isinstance(key, FrameTerms)]
-    if len(terms) > 1:
-        raise DefinitionError("two windows are given to one aggregate", hint="call .over() once")
+    if len(terms) > 1 or (terms and (window.start is not None or window.end is not None)):
+        raise DefinitionError(
+            "Ibis merged two windows into one, because one stands inside of the other",
+            hint="compute the inner one before: t.mutate(before=t.x.lag(1).over(w1)), then aggregate that column",
+        )
     return keys, terms[0] if terms else None
 
 
