@@ -273,7 +273,7 @@ class _Analysis:
             name = self.expr(column, window)
             assert isinstance(name, e.Column)
             columns.append((name.name, self.expr(value, spec.source)))
-        return Union(self._source(spec.source), tuple(columns))
+        return Union(self._source(spec.source), tuple(columns), spec.beside)
 
     def _lookup_column(self, spec: LookupSpec, value: ops.Value, kind: str) -> e.Column:
         if spec not in self.lookups:

@@ -113,7 +113,7 @@ def _at(window: Window, position: int) -> Window:
 def _until(window: Window, as_of: str | None) -> Window:
     if as_of is None:
         return window
-    union = tuple(Union(_known(u.source, as_of), u.columns) for u in window.union)
+    union = tuple(Union(_known(u.source, as_of), u.columns, u.beside) for u in window.union)
     return msgspec.structs.replace(window, source=_known(window.source, as_of), union=union)
 
 

@@ -68,13 +68,15 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Union(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Another table whose rows are in a history window; ``columns`` gives the anchor's column names over its rows.
+    """Another table whose rows are in a window; ``columns`` gives the column names of the window's own rows over its.
 
-    Keys and order are columns of the source that pass stored ones through; columns that it lacks are NULL.
+    Keys and order are columns of the source that pass stored ones through; columns that it lacks are NULL. Among rows
+    of the same order those of the source before it are nearer; ``beside`` it, the later arrival is, as in one table.
     """
 
     source: Source
     columns: tuple[tuple[str, Expr], ...]
+    beside: bool = False
 
     def stored(self, name: str) -> str:
         """Return the source's column behind a key or order column of the anchor."""

@@ -69,6 +69,7 @@ class UnionSpec:
 
     source: RowSource
     columns: tuple[tuple[ops.Value, ops.Value], ...]
+    beside: bool = False
 
 
 @dataclass(frozen=True)

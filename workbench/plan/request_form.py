@@ -223,14 +223,16 @@ class RequestForm:
         assert stage.members is not None
         types = stage.row_types(self.plan)
         branches = []
-        for rank, member in enumerate(stage.members):
+        for number, member in enumerate(stage.members):
             values = dict(member.columns)
             columns = [
                 f"CAST({plan_sql(values[name]) if name in values else 'NULL'} AS {types[name]}) AS {quote(name)}"
                 for name in stage.columns
             ]
             head = ["r.__anchor"] if self.grouped else []
-            picked = ", ".join([*head, "r.__age", "r.__seq", f"{rank} AS __rank", *columns])
+            picked = ", ".join(
+                [*head, "r.__age", "r.__seq", f"{member.rank} AS __rank", f"{number} AS __member", *columns]
+            )
             where, join = member.stage.source.where, ""
             if e.sources(where) - {e.ROW}:
                 join = f" JOIN {anchors} a ON {'a.__anchor = r.__anchor' if self.grouped else 'true'}"
@@ -239,8 +241,10 @@ class RequestForm:
         if not branches:
             return None
         partition = "PARTITION BY r.__anchor " if self.grouped else ""
-        number = f"row_number() OVER ({partition}ORDER BY r.__age, r.__rank, r.__seq DESC) AS __pos"
-        return f"(SELECT r.* EXCLUDE (__seq, __rank), {number} FROM ({' UNION ALL '.join(branches)}) r)"
+        number = (
+            f"row_number() OVER ({partition}ORDER BY r.__age, r.__rank, r.__seq DESC, r.__member) AS __pos"
+        )
+        return f"(SELECT r.* EXCLUDE (__seq, __rank, __member), {number} FROM ({' UNION ALL '.join(branches)}) r)"
 
     def _frame(self, stage: Stage, window: Window) -> list[str]:
         """Conditions on a row of the stage for being in a window's frame."""

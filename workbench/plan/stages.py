@@ -96,10 +96,14 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A table of a merged stage: how its visible rows are read, and the merged stage's columns over them."""
+    """A table of a merged stage: how its visible rows are read, and the merged stage's columns over them.
+
+    Among rows of the same order those of a smaller ``rank`` are nearer.
+    """
 
     stage: Stage
     columns: tuple[tuple[str, e.Expr], ...]
+    rank: int = 0
 
 
 def rows_needed(window: Window) -> int | None:
@@ -150,12 +154,14 @@ def _merged(stage: Stage, window: Window) -> Stage:
     if not window.instance_not_in_window:
         own = msgspec.structs.replace(stage, name=f"{stage.name}_own", history=False, aggregates=())
         members.append(Member(own, tuple((name, _row_column(name)) for name in stage.columns)))
+    rank = 0
     for number, union in enumerate(window.union):
-        members.append(_union_member(stage, union, f"{stage.name}_{number}"))
+        rank += not union.beside
+        members.append(_union_member(stage, union, f"{stage.name}_{number}", rank))
     return msgspec.structs.replace(stage, members=tuple(members))
 
 
-def _union_member(stage: Stage, union: Union, name: str) -> Member:
+def _union_member(stage: Stage, union: Union, name: str, rank: int) -> Member:
     columns = dict(union.columns)
     read = set().union(
         *(e.columns(value, e.ROW) for value in columns.values()), e.columns(union.source.where, e.ROW)
@@ -172,7 +178,7 @@ def _union_member(stage: Stage, union: Union, name: str) -> Member:
         aggregates=(),
         columns=tuple(sorted(read | {key.row for key in keys} | ({order} if order is not None else set()))),
     )
-    return Member(reader, tuple((c, columns[c]) for c in stage.columns if c in columns))
+    return Member(reader, tuple((c, columns[c]) for c in stage.columns if c in columns), rank)
 
 
 def _row_column(name: str) -> e.Column:

@@ -35,6 +35,8 @@ class Froms:
         The names of WITH that it sees.
     select
         Translates a SELECT inside it.
+    node
+        The SELECT, which may bring a WITH of its own.
     """
 
     def __init__(
@@ -43,10 +45,11 @@ class Froms:
         expressions: Expressions,
         names: Mapping[str, Named],
         select: Callable[[Query, exp.Expr, Mapping[str, Named]], Select],
+        node: exp.Expr,
     ) -> None:
         self.query = query
         self.x = expressions
-        self.names = names
+        self.names = self._with(node, names)
         self._select = select
 
     # -- the anchor
@@ -72,9 +75,12 @@ class Froms:
         query = self.query_of(node)
         if query is None:
             return [self._table(node, "row")]
+        names = query.names
+        if isinstance(query.node, exp.SetOperation):
+            names = self._with(query.node, names)
         branches = self._branches(query.node)
         merged = len(branches) > 1
-        found = [self.subquery(branch, query.names, alias_of(node), merged) for branch in branches]
+        found = [self.subquery(branch, names, alias_of(node), merged) for branch in branches]
         for branch, relation in zip(branches[1:], found[1:], strict=True):
             if [n.casefold() for n in relation.columns] != [n.casefold() for n in found[0].columns]:
                 self.x.fail(
@@ -132,14 +138,24 @@ class Froms:
                 "write UNION ALL, and count(DISTINCT x) where repeated rows must not count",
                 word=node.key.upper(),
             )
-        for key in ("order", "limit", "offset", "with_", "by_name"):
+        for key in ("order", "limit", "offset", "by_name"):
             if node.args.get(key):
-                self.x.fail(
-                    node, f"{key.strip('_').upper()} is not available with UNION ALL of sources", "remove it"
-                )
+                self.x.fail(node, f"{key.upper()} is not available with UNION ALL of sources", "remove it")
         return [*self._branches(node.this), *self._branches(node.expression)]
 
     # -- tables and names
+
+    def _with(self, node: exp.Expr, names: Mapping[str, Named]) -> Mapping[str, Named]:
+        """The names that the parts of a query see, with those of its WITH."""
+        clause = node.args.get("with_")
+        if clause is None:
+            return names
+        if clause.args.get("recursive"):
+            self.x.fail(clause, "recursive queries are not available in a feature query")
+        seen = dict(names)
+        for cte in clause.expressions:
+            seen = {**seen, cte.alias.casefold(): Named(cte.this, seen)}
+        return seen
 
     def query_of(self, node: exp.Expr) -> Named | None:
         """Return the query that a FROM item stands for, or None for a table."""

@@ -117,7 +117,8 @@ class Joins:
             )
         stored = [row for row, _ in on.keys]
         union = tuple(
-            self.windows.merged(join.this, first, right, stored, order, on.where) for right, on, _ in made[1:]
+            self.windows.merged(join.this, first, right, stored, order, on.where, True)
+            for right, on, _ in made[1:]
         )
         anchor_order = self.windows.order_anchor(join.this, order, first)
         newest = WindowSpec(source, False, on.keys, order, anchor_order, Frame("rows", 1, 1), union=union)

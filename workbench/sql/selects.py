@@ -56,7 +56,7 @@ class Select:
         self.query = query
         self.x = query.expressions(self._over, lambda: self.time)
         self.node = self._statement(node)
-        self.froms = Froms(query, self.x, self._with(names), Select)
+        self.froms = Froms(query, self.x, names, Select, self.node)
         self.time: ops.Value | None = None
         self.where: ops.Value | None = None
         self.scope = Scope([])
@@ -106,17 +106,6 @@ class Select:
                 place = place if isinstance(place, exp.Expr) else node
                 self.x.fail(place, f"{words} is not available in a feature query", hint, word=words)
         return node
-
-    def _with(self, names: Mapping[str, Named]) -> Mapping[str, Named]:
-        clause = self.node.args.get("with_")
-        if clause is None:
-            return names
-        if clause.args.get("recursive"):
-            self.x.fail(clause, "recursive queries are not available in a feature query")
-        seen = dict(names)
-        for cte in clause.expressions:
-            seen = {**seen, cte.alias.casefold(): Named(cte.this, seen)}
-        return seen
 
     def _root(self) -> exp.Expr:
         source = self.node.args.get("from_")

@@ -126,8 +126,12 @@ class Windows:
         source = row_source(x, body, self.anchor, rows, where, order, ahead)
         maxsize = self._maxsize(body)
         self._check_ttl(body, rows, order, frame)
-        unions = [(node, other) for node in body.args.get("union") or [] for other in self._rows(node)]
-        unions += [(body.args["from_"], other) for other in others]
+        unions = [
+            (node, other, number > 0)
+            for node in body.args.get("union") or []
+            for number, other in enumerate(self._rows(node))
+        ]
+        unions += [(body.args["from_"], other, True) for other in others]
         stored = [row for row, _ in keys]
         spec = WindowSpec(
             source,
@@ -141,8 +145,8 @@ class Windows:
             exclude_current_time=bool(body.args.get("exclude_current_time")),
             instance_not_in_window=self._instance_not_in_window(body, history),
             union=tuple(
-                self.merged(node, rows, other, stored, order, self._where(body, other), ahead)
-                for node, other in unions
+                self.merged(node, rows, other, stored, order, self._where(body, other), beside, ahead)
+                for node, other, beside in unions
             ),
         )
         return spec, scope
@@ -207,6 +211,7 @@ class Windows:
         keys: list[str],
         order: str | None,
         where: ops.Value | None,
+        beside: bool,
         ahead: bool = False,
     ) -> UnionSpec:
         """Return another table as a window merges it: columns match by name; keys and order must be there.
@@ -223,6 +228,8 @@ class Windows:
             The columns of ``rows`` that the window is partitioned and ordered by.
         where
             The condition on the rows of the table.
+        beside
+            Whether it belongs to the source before it, as the branches of a UNION ALL do.
         ahead
             Whether the window looks ahead.
         """
@@ -242,7 +249,7 @@ class Windows:
                     node, f"{other.alias} has no column {name!r}, which the window is {clause} by"
                 )
         source = row_source(self.expressions, node, self.anchor, other, where, other_order, ahead)
-        return UnionSpec(source, tuple(columns))
+        return UnionSpec(source, tuple(columns), beside)
 
     def _union_column(
         self, node: Node, other: Relation, name: str, column: ops.Value, value: ops.Value
