@@ -200,6 +200,28 @@ def test_a_shop_of_many_views_is_checked_and_dropped(tmp_path: Path) -> None:
     assert project.sql("SELECT count(*) AS c FROM tx").to_pandas()["c"].tolist() == [60]
 
 
+def test_overwriting_a_draft_drops_the_indexes_that_no_latest_definition_needs(tmp_path: Path) -> None:
+    opened = workbench.open(tmp_path)
+    opened.create_table("tx", [{"k": 1, "m": 2, "ts": datetime(2024, 1, 1)}], time="ts")
+
+    def by(*keys: str) -> Any:
+        text = f"SELECT count(*) OVER (PARTITION BY {', '.join(keys)} ORDER BY ts) AS n FROM tx"
+        return opened.define("view", text)
+
+    def kept() -> list[tuple[str, ...]]:
+        return [index.spec.keys for index in opened.storage.indexes()]
+
+    row = {"k": 1, "m": 2}
+    by_k = by("k").save()
+    assert by_k.request(row) == {"n": 2} and kept() == [("k",)]
+    by_m = by("m")
+    assert kept() == []
+    assert by_m.request(row) == {"n": 2} and kept() == [("m",)]
+    assert by("m").request(row) == {"n": 2} and kept() == [("m",)]
+    assert by_k.request(row) == {"n": 2}, "an old version gets its indexes anew"
+    assert by("k", "m").request(row) == {"n": 2} and kept() == [("k", "m")]
+
+
 def test_dropping_a_view_drops_the_indexes_that_no_other_view_needs(tmp_path: Path) -> None:
     opened = workbench.open(tmp_path)
     opened.create_table("tx", [{"k": 1, "m": 2, "ts": datetime(2024, 1, 1)}], time="ts")

@@ -19,11 +19,11 @@ from workbench.offline import Progress, Result, ad_hoc
 from workbench.offline.export import KindLike
 from workbench.offline.labels import as_of_time
 from workbench.offline.spine import spine_table
-from workbench.online import Engine, index_needs
+from workbench.online import Engine, tidy_indexes
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql
 from workbench.plan.tables import SourceTable
-from workbench.storage import IndexSpec, Storage, StoredTable
+from workbench.storage import Storage, StoredTable
 from workbench.table import Table
 from workbench.training import Spine, TrainingSet, check_cut, find_label
 from workbench.values.names import check_name
@@ -190,7 +190,11 @@ class Project:
         except DefinitionError as error:
             raise self._of_label(error) from None
         text = query if isinstance(query, str) else text_of(plan, self.source_tables())
-        return View(self, views.save_draft(self.storage, name, text, dialect, plan.to_json(), plan.hash))
+        before = views.latest_hash(self.storage, name)
+        saved = views.save_draft(self.storage, name, text, dialect, plan.to_json(), plan.hash)
+        if before is not None and before != plan.hash:
+            tidy_indexes(self.storage)
+        return View(self, saved)
 
     def view(self, name: str, version: int | None = None) -> View:
         """Return a view: its draft, else its newest version, or the version asked for."""
@@ -208,11 +212,7 @@ class Project:
     def drop_view(self, name: str) -> None:
         """Drop a view with all its versions, and the indexes that no other needs; Conflict while it is deployed."""
         views.drop(self.storage, name)
-        needed = self._needed_indexes()
-        for index in self.storage.indexes():
-            if index.live and index.spec not in needed:
-                self.storage.demote_index(index.spec)
-        self.storage.drop_draft_indexes(keep=needed)
+        tidy_indexes(self.storage)
 
     def _of_label(self, error: DefinitionError) -> DefinitionError:
         """The error of a query, or where it points at the name of a label, that a view cannot use it."""
@@ -454,16 +454,6 @@ class Project:
     def deployment(self, name: str) -> Deployment:
         """Return the handle on a view's endpoint; NotFound when it is not deployed."""
         return Deployment(self.path, name)
-
-    def _needed_indexes(self) -> set[IndexSpec]:
-        """The indexes that any version or draft of any view reads."""
-        records = [
-            record
-            for latest in views.list(self.storage)
-            for record in (latest, *views.versions(self.storage, latest.view))
-        ]
-        plans = [FeaturePlan.from_json(record.plan_json) for record in records]
-        return {spec for plan in plans for spec, _ in index_needs(plan)}
 
     def _check_free(self, name: str, what: str) -> None:
         """Tables, views and labels share their names; Conflict when another kind of thing has this one."""

@@ -16,13 +16,14 @@ from workbench.offline import OfflineFeatures, Progress, Result
 from workbench.offline.cost import rows_touched
 from workbench.offline.data_lint import lint_data, lint_spine
 from workbench.offline.why import Why, why
-from workbench.online import Engine, index_needs
+from workbench.online import Engine, ensure_indexes, tidy_indexes
 from workbench.plan.explain import explain
 from workbench.plan.lint import Finding, lint
 from workbench.plan.model import FeaturePlan
 
 if TYPE_CHECKING:
     from workbench.project import Project
+    from workbench.storage import IndexSpec
 
 
 class View:
@@ -241,12 +242,15 @@ class View:
         served = {deployed.view: deployed.version for deployed in deployments.current(storage)}
         deployments.deploy(storage, record.view, record.version)
         try:
+            # Once more, now that it counts as needed: another process may have tidied up meanwhile.
+            self._ensure_indexes(live=True)
             ensure_server(self.project.path)
             report("waiting for the server", 0.9)
             wait_for_generation(self.project.path, deployments.generation(storage), view=record.view)
         except WorkbenchError:
             self._undeploy(record, served.get(record.view))
             raise
+        tidy_indexes(storage)
         report("done", 1.0)
         return Deployment(self.project.path, record.view, record.version)
 
@@ -268,11 +272,11 @@ class View:
         return self.project.engine(self.plan)
 
     def _ensure_indexes(self, live: bool, progress: Progress | None = None) -> None:
-        needs = index_needs(self.plan)
-        for number, (spec, columns) in enumerate(needs):
+        def report(spec: IndexSpec, done: float) -> None:
             if progress:
-                progress(f"indexing {spec}", 0.1 + 0.5 * number / len(needs))
-            self.project.storage.ensure_index(spec, columns, live=live)
+                progress(f"indexing {spec}", 0.1 + 0.5 * done)
+
+        ensure_indexes(self.project.storage, self.plan, live=live, progress=report)
 
     def __repr__(self) -> str:
         state = "draft" if self.version is None else f"version {self.version}"

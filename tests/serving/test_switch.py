@@ -143,3 +143,30 @@ def test_shutdown_finishes_the_request_that_is_running(own: Served) -> None:
     assert response.status == 200
     assert b'"failed":0' in response.read()
     connection.close()
+
+
+def test_indexes_live_as_long_as_a_deployment_needs_them(own: Served) -> None:
+    def by(view: str, key: str) -> Any:
+        window = f"PARTITION BY {key} ORDER BY ts ROWS_RANGE UNBOUNDED PRECEDING"
+        return own.project.define(view, f"SELECT count(*) OVER ({window}) AS n FROM transactions")
+
+    def live() -> dict[str, bool]:
+        return {index.spec.keys[0]: index.live for index in own.project.storage.indexes()}
+
+    by("one", "card_id").deploy()
+    other = by("other", "card_id").deploy()
+    by("one", "note").deploy()
+    assert live() == {"card_id": True, "note": True}
+    by("one", "ok")
+    third = by("one", "ok").deploy()
+    assert live() == {"card_id": True, "note": True, "ok": True}, "a rollback goes back to note"
+    other.stop()
+    assert live() == {"card_id": False, "note": True, "ok": True}, "the definition of other is there still"
+    own.project.drop_view("other")
+    assert live() == {"note": True, "ok": True}
+    third.rollback()
+    assert live() == {"card_id": True, "note": True, "ok": False}
+    third.rollback()
+    assert live() == {"card_id": True, "ok": False}
+    third.stop()
+    assert live() == {"ok": False}

@@ -71,6 +71,13 @@ def save_draft(
     return saved
 
 
+def latest_hash(storage: Storage, view: str) -> str | None:
+    """Return the plan hash of a view's latest definition; None when there is no such view."""
+    prepare(storage)
+    rows = storage.query("SELECT plan_hash FROM view_versions WHERE view = ? AND version = ?", (view, DRAFT))
+    return rows[0]["plan_hash"] if rows else None
+
+
 def cut(storage: Storage, definition: ViewVersion) -> ViewVersion:
     """Return the version with a definition's plan, cutting a new one when there is none.
 

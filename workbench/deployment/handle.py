@@ -141,18 +141,22 @@ class Deployment:
     def rollback(self) -> Deployment:
         """Serve the version before; returns when all workers do."""
         from workbench.catalog import deployments
+        from workbench.online import rollback, tidy_indexes
 
         with opened(self.path) as storage:
-            deployments.rollback(storage, self.view)
+            rollback(storage, self.view)
             generation = deployments.generation(storage)
         wait_for_generation(self.path, generation, view=self.view)
+        with opened(self.path) as storage:
+            tidy_indexes(storage)
         self._described = {}
         self.version = self._deployed().version
         return self
 
     def stop(self) -> None:
-        """Remove the endpoint; the server stops with its last one."""
+        """Remove the endpoint; the server stops with its last one, and indexes that nothing needs any more go."""
         from workbench.catalog import deployments
+        from workbench.online import tidy_indexes
 
         with opened(self.path) as storage:
             deployments.stop(storage, self.view)
@@ -161,6 +165,8 @@ class Deployment:
             wait_for_generation(self.path, generation, view=self.view)
         else:
             stop_server(self.path)
+        with opened(self.path) as storage:
+            tidy_indexes(storage)
 
     def curl(self, row: Mapping[str, Any] | None = None) -> str:
         """Return a shell command that asks the endpoint; the key comes from ``$WORKBENCH_API_KEY``.

@@ -71,9 +71,11 @@ class Views:
 def roll_back(storage: Storage, view: str) -> int:
     """Switch to the version before and wait until it is served (on a thread); return that version."""
     from workbench.deployment import wait_for_generation
+    from workbench.online import rollback, tidy_indexes
 
-    deployed = deployments.rollback(storage, view)
+    deployed = rollback(storage, view)
     wait_for_generation(storage.path, deployments.generation(storage), view=view)
+    tidy_indexes(storage)
     return deployed.version
 
 
