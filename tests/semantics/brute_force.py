@@ -90,6 +90,7 @@ class Seen:
     seq: float
     values: Row
     table: str
+    rank: int = 0  # of several in a UNION ALL, the first is the newest at equal times
 
 
 class Evaluator:
@@ -149,13 +150,13 @@ class Evaluator:
             ]
         if id(inner) not in self._derived:
             rows = []
-            for part in (inner, *more):
+            for rank, part in enumerate((inner, *more)):
                 evaluator, base = Evaluator(self.tables, part, self.cut), self.tables[part.table]
                 for row in base.at(self.cut):
                     anchor = stored_anchor(base, row)
                     values = evaluator.features(anchor)
                     if values is not None:
-                        rows.append(Seen(row.values, anchor.time, row.seq, values, part.table))
+                        rows.append(Seen(row.values, anchor.time, row.seq, values, part.table, -rank))
             self._derived[id(inner)] = rows
         return self._derived[id(inner)]
 
@@ -296,7 +297,7 @@ class Evaluator:
             run = Run(inside, row.time if inside_query else now)
             passes = source.where is None or run.holds(source.where, inside)
             if passes and self._in_order(row, order, anchor, now_order):
-                rows.append((order, 0, row.seq, inside))
+                rows.append((order, row.rank, row.seq, inside))
         return rows
 
     def _in_order(self, row: Seen, order: Any, anchor: Anchor, now_order: Any) -> bool:
