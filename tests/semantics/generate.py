@@ -47,14 +47,14 @@ CLAUSES = frozenset(
         "WITH in a query",
         "grouped join",
         "union all",
+        "join on aggregate",
+        "id",
     ]
 )
 PENDING = frozenset(
     [
         "views",
-        "join on aggregate",
         "parameters",
-        "id",
     ]
 )
 OUTPUT_TYPES = (

@@ -20,14 +20,14 @@ from .compare import Comparison, Disagreement, load, options, same
 from .data import Data, draw_data
 from .evaluation import Row
 from .generate import CLAUSES, draw_query
-from .pairs import QUERIES, Failure, compared, run_set
+from .pairs import QUERIES, STATES, Failure, compared, run_set
 from .query import Query
 from .reproduce import describe, minimise
 from .text import render
 
 PAIRS = int(os.environ.get("SEMANTICS_PAIRS", "300"))
 FIRST = int(os.environ.get("SEMANTICS_SEED", "0"))
-SETS = max(1, PAIRS // (2 * QUERIES))  # every query is compared at two or three states of the tables
+SETS = max(1, PAIRS // (STATES * QUERIES))
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SETS))
