@@ -314,6 +314,18 @@ def demo(
 
 
 @app.command()
+def docs(
+    name: Annotated[
+        str | None, typer.Argument(metavar="PAGE", help="The page; without it, their names.")
+    ] = None,
+) -> None:
+    """Print a page of the documentation."""
+    from workbench.docs import page, pages
+
+    typer.echo("\n".join(pages()) if name is None else page(name), nl=name is None)
+
+
+@app.command()
 def doctor(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Look at the installation and the project; exit code 1 when something is wrong."""
     from workbench.doctor import examine

@@ -107,7 +107,7 @@ def _functions() -> Iterable[str]:
             rows.append(
                 (f"`{function.signature}`", function.summary + also, f"`{function.example}`", function.gives)
             )
-        yield _grid(("function", "", "example", "gives"), rows)
+        yield _grid(("function", "meaning", "example", "gives"), rows)
 
 
 def _grid(columns: Iterable[str] | Mapping[str, str], rows: Iterable[tuple[Any, ...]]) -> str:
