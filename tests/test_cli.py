@@ -143,6 +143,26 @@ def test_check_ends_with_1_on_a_difference(shop: Path, monkeypatch: pytest.Monke
     assert json.loads(result.stdout) == {"different": 1}
 
 
+def test_compare_ends_with_1_on_a_difference(shop: Path) -> None:
+    ok(
+        "define",
+        "sums",
+        "-",
+        stdin="SELECT ts, sum(amount) OVER w AS total FROM payments " + SPEND.split("payments")[1],
+    )
+    lines = [
+        f"2026-01-0{i + 1} 12:00:00,{sum(n + 0.5 for n in range(i % 2, i + 1, 2)[-3:])}" for i in range(6)
+    ]
+    Path("theirs.csv").write_text("\n".join(["ts,total", *lines]))
+    assert "6 values of 6 rows compared, all equal" in ok("compare", "sums", "theirs.csv", "--on", "ts")
+    assert ok_json("compare", "sums", "theirs.csv", "--on", "ts")["compared"] == 6
+    Path("theirs.csv").write_text("\n".join(["ts,total", *lines[:-1], "2026-01-06 12:00:00,1"]))
+    result = run("compare", "sums", "theirs.csv", "--on", "ts")
+    assert result.exit_code == 1 and "1 different" in result.stdout and "theirs 1" in result.stdout
+    assert run("compare", "sums", "theirs.csv", "--on", "ts", "--tolerance", "0.99").exit_code == 0
+    assert "no column 'k' to compare on" in refused("compare", "sums", "theirs.csv", "--on", "k, ts")
+
+
 def test_deploy_ps_rollback_stop(shop: Path) -> None:
     try:
         deployed = ok_json("deploy", "spend")

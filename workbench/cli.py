@@ -231,6 +231,34 @@ def check(
 
 
 @app.command()
+def compare(
+    name: ViewArgument,
+    file: FileArgument,
+    on: Annotated[
+        str,
+        typer.Option("--on", metavar="COLUMNS", help="Columns that tell which stored row is meant: id,ts."),
+    ],
+    tolerance: Annotated[
+        float, typer.Option(metavar="RATIO", help="Relative difference up to which numbers are equal.")
+    ] = 1e-9,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set the feature values of a file beside ours; exit code 1 when any differs, or none could be compared."""
+    view = _project(project).view(name)
+    with progress(not as_json) as told:
+        found = view.compare(
+            file, [part.strip() for part in on.split(",")], tolerance=tolerance, progress=told
+        )
+    if as_json:
+        say_json(found.to_dict())
+    else:
+        say(repr(found))
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
 def deploy(name: ViewArgument, project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Serve a view as an HTTP endpoint; starts the project's server when it does not run."""
     view = _project(project).view(name)

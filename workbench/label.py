@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from workbench.project import Project
 
 KIND = "label"
+#: How many labelled rows a notebook shows.
+SHOWN = 10
 
 
 class _Body(msgspec.Struct):
@@ -151,6 +154,17 @@ class Label:
 
     def _refuse(self, done: str) -> NoReturn:
         raise refusal(self.name, done)
+
+    def _repr_html_(self) -> str:
+        found = self.offline()
+        rows = found.to_pyarrow()
+        shown = rows.slice(max(0, rows.num_rows - SHOWN)).to_pandas()
+        dropped = int(found.metadata["dropped"])
+        return (
+            f"<p><b>{html.escape(repr(self))}</b></p>"
+            f"<p>{rows.num_rows:,} rows are labelled; of {dropped:,} the horizon has not passed. The newest:</p>"
+            f"{shown.to_html(index=False, border=0, na_rep='NULL')}"
+        )
 
     def __repr__(self) -> str:
         state = "draft" if self.version is None else f"version {self.version}"

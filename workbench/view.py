@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.catalog import deployments, lineage, views
 from workbench.catalog.lineage import FeatureLineage
 from workbench.catalog.views import ViewVersion
-from workbench.consistency import Check, Report
+from workbench.consistency import Check, Compare, Comparison, Report
 from workbench.deployment import Deployment, ensure_server, wait_for_generation
 from workbench.errors import DefinitionError, RowError, WorkbenchError
 from workbench.offline import OfflineFeatures, Progress, Result
@@ -220,6 +220,56 @@ class View:
             The feature's name.
         """
         return why(self.project.storage, self.plan, row, feature)
+
+    def compare(
+        self,
+        frame: Any,
+        on: str | Sequence[str] | None = None,
+        *,
+        tolerance: float = 1e-9,
+        columns: Mapping[str, str] | None = None,
+        examples: int = 5,
+        cut: int | None = None,
+        progress: Progress | None = None,
+    ) -> Comparison:
+        """Set foreign feature values (of Feast, OpenMLDB, a notebook) beside ours, value by value.
+
+        Parameters
+        ----------
+        frame
+            A DataFrame, an Arrow table, dicts, or the path of a Parquet, CSV or JSON file. Columns with the name of a
+            feature (or ``<view>__<feature>``) are compared.
+        on
+            Columns that tell which stored row of the anchor's table a foreign row is about, or ``"seq"``, its arrival
+            number. Rows whose keys several rows have are counted apart. Without ``on`` the features of the foreign
+            rows themselves are computed, which then must have all columns of a request.
+        tolerance
+            Relative difference up to which numbers are equal; 0 means exactly equal.
+        columns
+            Foreign column of a feature, where the names differ: ``{"cnt_7d": "count_last_week"}``.
+        examples
+            How many of the worst differences of each feature to keep.
+        cut
+            Rows that arrived later are not known; by default all are.
+        progress
+            Called with each step and the share that is done.
+
+        Raises
+        ------
+        NotFound
+            A column of ``on`` or ``columns`` is not there.
+        WorkbenchError
+            The frame cannot be read, or has no feature of the view.
+        """
+        keys = [on] if isinstance(on, str) else on
+        storage = self.project.storage
+        if not 0 <= tolerance < 1:
+            raise WorkbenchError(f"tolerance is a relative difference from 0 to 1, not {tolerance!r}")
+        known = cut if cut is not None else storage.last_seq()
+        compare = Compare(
+            storage, self.plan, self.name, keys, columns or {}, float(tolerance), examples, known, progress
+        )
+        return compare.run(frame)
 
     def save(self) -> View:
         """Cut a version of the draft and return it; equal plans give the same version."""

@@ -241,3 +241,28 @@ class TestCommands:
             assert list(opened.run_line_magic("workbench", "ps")) == []
         finally:
             opened.run_line_magic("workbench", "stop")
+
+
+NEXT = "SELECT card, lead(amount) OVER w AS next FROM payments WINDOW w AS (PARTITION BY card ORDER BY ts)"
+
+
+def test_a_label_cell_binds_a_label(opened: Any) -> None:
+    label = opened.run_cell_magic("label", "next_amount", NEXT)
+    assert label is opened.user_ns["next_amount"] and label.version is None and label.sql == NEXT
+    assert opened.run_cell_magic("label", "next_amount -o y --save", NEXT) is opened.user_ns["y"]
+    assert opened.user_ns["y"].version == 1
+    page = label._repr_html_()
+    assert "4 rows are labelled; of 2 the horizon has not passed" in page
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "message"),
+    [
+        ("next", " ", "write the query of next in the lines below %%label"),
+        ("a-b", NEXT, "%%label NAME -o VAR"),
+        ("next", "SELECT lead(amount", "expected"),
+    ],
+)
+def test_a_wrong_label_cell_is_one_message(opened: Any, line: str, cell: str, message: str) -> None:
+    _, printed = run(opened, f"%%label {line}\n{cell}")
+    assert message in printed and "Traceback" not in printed

@@ -19,7 +19,7 @@ def load(ipython: Any) -> None:
 
 def unload(ipython: Any) -> None:
     """Take back what :func:`load` registered."""
-    for kind, name in (("cell", "feature"), ("line", "workbench")):
+    for kind, name in (("cell", "feature"), ("cell", "label"), ("line", "workbench")):
         ipython.magics_manager.magics[kind].pop(name, None)
     formatter = ipython.display_formatter.ipython_display_formatter
     if _PANEL in formatter:

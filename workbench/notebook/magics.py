@@ -1,4 +1,4 @@
-"""``%%feature`` and ``%workbench``: thin shells over :class:`workbench.Project`."""
+"""``%%feature``, ``%%label`` and ``%workbench``: thin shells over :class:`workbench.Project`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from workbench.notebook.summary import ROWS_SHOWN
 from workbench.notebook.work import Progress
 
 if TYPE_CHECKING:
+    from workbench.label import Label
     from workbench.project import Project
     from workbench.view import View
 
@@ -94,6 +95,41 @@ class WorkbenchMagics(Magics):
         assert self.shell is not None
         self.shell.user_ns[variable] = view
         return view
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="the label's name; also the variable that the cell binds, unless -o says another")
+    @argument("-o", "--out", metavar="VAR", help="the variable to bind the label to")
+    @argument("--dialect", default="workbench", help="workbench (default) or openmldb")
+    @argument("--save", action="store_true", help="cut a version of the label at once, not only a draft")
+    @argument(
+        "--project", help="the project's folder; else the opened one, $WORKBENCH_PROJECT, workbench.toml"
+    )
+    @cell_magic
+    @short_errors
+    def label(self, line: str, cell: str) -> Label:
+        """Define a label from the SQL of this cell, whose windows may look ahead, and bind it to a variable.
+
+        ::
+
+            %%label churned
+            SELECT user_id, ts, count(*) OVER w = 0 AS churned
+            FROM visits
+            WINDOW w AS (PARTITION BY user_id ORDER BY ts
+                         ROWS_RANGE BETWEEN 0s OPEN FOLLOWING AND 30d FOLLOWING)
+
+        The cell returns the label, for project.training_set(spine, views, label=churned); it is never served.
+        """
+        asked = parse_argstring(self.label, line)
+        variable = _variable(asked.out or asked.name, "label")
+        if not cell.strip():
+            raise UsageError(f"write the query of {asked.name} in the lines below %%label")
+        label = self.project(asked.project).define_label(asked.name, cell, dialect=asked.dialect)
+        if asked.save:
+            label = label.save()
+        assert self.shell is not None
+        self.shell.user_ns[variable] = label
+        return label
 
     @no_var_expand
     @magic_arguments()
@@ -210,7 +246,7 @@ def _need(asked: Namespace, what: str) -> str:
     return str(asked.name)
 
 
-def _variable(name: str) -> str:
+def _variable(name: str, magic: str = "feature") -> str:
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise UsageError(f"{name!r} cannot be a Python variable; say which to bind: %%feature NAME -o VAR")
+        raise UsageError(f"{name!r} cannot be a Python variable; say which to bind: %%{magic} NAME -o VAR")
     return name
