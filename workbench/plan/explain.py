@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from workbench.plan.horizon import looks_ahead
 from workbench.plan.model import FeaturePlan, Lookup, Source, Window
 from workbench.plan.request_form import later_visibility
 from workbench.plan.stages import rows_needed, stages
@@ -100,7 +101,7 @@ def _parts(plan: FeaturePlan, names: Mapping[FeaturePlan, str]) -> list[str]:
 
 def _requests(plan: FeaturePlan, names: Mapping[FeaturePlan, str], touched: Sequence[Touched]) -> list[str]:
     """How a request is answered, and what it costs."""
-    if any(window.frame.ahead for window in plan.windows):
+    if looks_ahead(plan):
         return ["a label: it looks ahead, so no request is ever answered with it"]
     lines = ["request driver: reference (DuckDB request form)"]
     for part in plan.nested():

@@ -48,13 +48,40 @@ def joined_rows(
 
 
 def narrowing(part: Stage | Lookup, anchors: str) -> str:
-    """Return text that follows ``FROM … r`` over the stored rows of a part's table: only rows of the anchors' keys."""
-    if not part.keys:
-        return ""
-    wanted = ", ".join(f"{plan_sql(key.anchor)} AS k{i}" for i, key in enumerate(part.keys))
+    """Return text that follows ``FROM … r`` over the stored rows of a part's table: only rows that an anchor may see.
+
+    They have an anchor's key and, where the windows reach back no further than an age, are no older than that.
+    """
+    wanted = [f"{plan_sql(key.anchor)} AS k{i}" for i, key in enumerate(part.keys)]
     stored = [quote(part.source.stored(key.row)) for key in part.keys]
-    same = " AND ".join(f"r.{name} {_equal(part)} k.k{i}" for i, name in enumerate(stored))
-    return f" SEMI JOIN (SELECT {wanted} FROM {anchors} a) k ON {same}"
+    same = [f"r.{name} {_equal(part)} k.k{i}" for i, name in enumerate(stored)]
+    source = part.source
+    # Times are never NULL; other orders may be, and then an anchor's own row is read for its own sake.
+    timed = source.time is not None and part.order is not None
+    timed = timed and source.stored(part.order or "") == source.stored(source.time or "")
+    reach = part.reach() if isinstance(part, Stage) and timed and not part.ahead else None
+    if reach is None or not isinstance(part, Stage):
+        return (
+            f" SEMI JOIN (SELECT {', '.join(wanted)} FROM {anchors} a) k ON {' AND '.join(same)}"
+            if same
+            else ""
+        )
+    places = f"SELECT {', '.join([*wanted, f'{part.order_sql} AS hi'])} FROM {anchors} a"
+    time = order_sql(f"r.{quote(source.stored(source.time or ''))}", "TIMESTAMP")
+    spans = _spans(places, [f"k{i}" for i in range(len(same))], reach)
+    return f" SEMI JOIN ({spans}) k ON {' AND '.join([*same, f'{time} >= k.lo', f'{time} <= k.hi'])}"
+
+
+def _spans(places: str, keys: list[str], reach: int) -> str:
+    """The query of the stretches ``lo`` to ``hi`` that the ages up to ``reach`` before the places of a key cover."""
+    named = "".join(f"{key}, " for key in keys)
+    partition = f"PARTITION BY {', '.join(keys)} " if keys else ""
+    apart = f"coalesce(hi - {reach} > lag(hi) OVER ({partition}ORDER BY hi), true)"
+    number = f"count(CASE WHEN __apart THEN 1 END) OVER ({partition}ORDER BY hi ROWS UNBOUNDED PRECEDING)"
+    return (
+        f"SELECT {named}min(hi) - {reach} AS lo, max(hi) AS hi FROM (SELECT *, {number} AS __span "
+        f"FROM (SELECT *, {apart} AS __apart FROM ({places}))) GROUP BY {named}__span"
+    )
 
 
 def _equal(part: Stage | Lookup) -> str:
