@@ -11,6 +11,8 @@ from workbench.plan.render import OPERATORS, quote
 Leaf = Callable[[Column | AggregateRef, bool], str]
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*", re.IGNORECASE)
+#: An argument with an index behind it; f(x) OVER w[1] would be an index of the window's name.
+_INDEXED = re.compile(r"\{\d+\}(?=\[)")
 #: Words that are names only in quotes, as the parser reads them.
 _WORDS = """
 all alter analyse analyze and any array as asc asymmetric between both case cast check collate column
@@ -103,7 +105,8 @@ class _Writer:
         if isinstance(expr, Sql):
             # Names in lambdas are qualified: plain ones could mean the lambda's variables.
             inner = _Writer(self.leaf, qualified=True)
-            return expr.template.format(*(inner.text(arg, _ATOM) for arg in expr.args)), _OR
+            template = _INDEXED.sub(r"(\g<0>)", expr.template)
+            return template.format(*(inner.text(arg, _ATOM) for arg in expr.args)), _OR
         if isinstance(expr, Call):
             return f"{name(expr.name)}({', '.join(self.text(arg, 0) for arg in expr.args)})", _ATOM
         return self._operator(expr)

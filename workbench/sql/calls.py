@@ -161,12 +161,25 @@ class Calls(Nodes):
         if type(part) in REFUSED:
             self.fail(part, *REFUSED[type(part)])
         if isinstance(part, exp.Window):
-            self.fail(part, "a window function cannot stand in a lambda", "compute it beside the lambda")
+            return self._is_of_row(part, node)
         if isinstance(part, exp.ToMap):
             self.fail(part, "MAP {...} is not available in a lambda", "write map([keys], [values])")
         if isinstance(part, exp.Anonymous):
             return self._is_now_in_lambda(part)
         return isinstance(part, exp.Column) and (bool(part.table) or not _is_variable(part, node))
+
+    def _is_of_row(self, window: exp.Window, node: exp.Lambda) -> bool:
+        """An aggregate is a value of the row too, unless it is of the lambda's variables."""
+        for name in window.find_all(exp.Identifier):
+            # the parser has columns as columns, and variables as bare names
+            bare = not isinstance(name.parent, exp.Column) and name is not window.args.get("alias")
+            if bare and _is_variable(name, node):
+                self.fail(
+                    name,
+                    f"an aggregate OVER a window cannot read {name.name}, a variable of the lambda",
+                    "use list_aggregate(list, 'sum') inside a lambda",
+                )
+        return True
 
     def _is_now_in_lambda(self, call: exp.Anonymous) -> bool:
         if call.name.casefold() in NOW_TIMESTAMP | NOW_DATE:
@@ -197,7 +210,7 @@ class Calls(Nodes):
         return False
 
 
-def _is_variable(column: exp.Column, node: exp.Lambda) -> bool:
+def _is_variable(column: exp.Column | exp.Identifier, node: exp.Lambda) -> bool:
     """Whether a name is a variable of the lambda or of one inside it, in any case."""
     above: exp.Expr | None = column
     names = list(node.expressions)

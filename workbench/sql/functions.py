@@ -10,6 +10,7 @@ import duckdb
 
 from workbench.errors import WorkbenchError, did_you_mean
 from workbench.functions import PythonFunction, register
+from workbench.kernels.farmhash import FINGERPRINT
 from workbench.plan.failures import sentence
 from workbench.sql import catalogue
 
@@ -177,7 +178,7 @@ class Functions:
     def names(self) -> list[str]:
         """Names of all scalar and aggregate functions, DuckDB's and the catalogue's, sorted."""
         known = {f.name for f in self._functions().values() if f.kinds & {"scalar", "aggregate", "macro"}}
-        return sorted(known | set(catalogue.names()))
+        return sorted((known | set(catalogue.names())) - {FINGERPRINT})
 
     def type_of(self, sql: str, columns: tuple[str, ...] = ()) -> str:
         """Return the DuckDB type of an expression such as ``sum(c0)``.
@@ -237,7 +238,8 @@ class Functions:
                 rows = self.connection.execute(
                     "SELECT lower(function_name), list(DISTINCT function_type), "
                     "coalesce(bool_and(stability = 'VOLATILE'), false) FROM duckdb_functions() "
-                    "WHERE NOT starts_with(function_name, '__') GROUP BY 1"
+                    "WHERE NOT starts_with(function_name, '__') OR function_name = ? GROUP BY 1",
+                    [FINGERPRINT],
                 ).fetchall()
                 self._known = {
                     name: FunctionInfo(name, frozenset(kinds), volatile) for name, kinds, volatile in rows

@@ -10,7 +10,18 @@ from typing import Any
 from workbench.sql.catalogue.entry import Function, Part
 
 _TIMES = {"times": Part("list", ("{time}",))}
-_GAPS = "list_transform(list_zip({times}[2:], {times}, true), lambda e: (e[1] - e[2]) / 1000000)"
+
+
+def _over_gaps(first: str, step: str) -> str:
+    """DuckDB text of ``g``, which begins as ``first`` and with each gap ``e.t - a.t`` becomes ``step``."""
+    return (
+        f"list_reduce(list_transform({{times}}, lambda t: struct_pack(t := t, g := {first})), "
+        f"lambda a, e: struct_pack(t := e.t, g := {step})).g"
+    )
+
+
+_MEAN_GAP = "({times}[-1] - {times}[1]) / (len({times}) - 1)"
+_SQUARES = _over_gaps("0.0::DOUBLE", "a.g + pow(e.t - a.t - m, 2)")
 _WEIGHT = "pow(0.5, ({now} - e.t) / 1000000 / epoch({half_life}))"
 _DECAYED = {
     "rows": Part("list", ("struct_pack(t := {time}, x := CAST({x} AS DOUBLE))",), where="{x} IS NOT NULL")
@@ -82,11 +93,30 @@ FUNCTIONS = (
         ),
         source="decayed sum / decayed count of the same rows",
     ),
-    _gap("avg", "The mean", f"list_avg({_GAPS})", 44 * 3600 / 4),
-    _gap("min", "The shortest", f"list_min({_GAPS})", 7200.0),
-    _gap("max", "The longest", f"list_max({_GAPS})", 86400.0),
+    Function(
+        "gap_avg",
+        "",
+        "The mean time between a row and the one before it, in seconds; NULL for fewer than two rows.",
+        "gap_avg() OVER w",
+        44 * 3600 / 4,
+        parts={
+            "first": Part("min", ("{time}",)),
+            "last": Part("max", ("{time}",)),
+            "rows": Part("count", ("{time}",)),
+        },
+        result="({last} - {first}) / 1000000 / nullif({rows} - 1, 0)",
+        source="inter-event time",
+    ),
+    _gap("min", "The shortest", f"{_over_gaps('NULL::BIGINT', 'least(a.g, e.t - a.t)')} / 1000000", 7200.0),
     _gap(
-        "std", "The standard deviation (of a sample) of the", f"list_stddev_samp({_GAPS})", 34529.98696785158
+        "max", "The longest", f"{_over_gaps('NULL::BIGINT', 'greatest(a.g, e.t - a.t)')} / 1000000", 86400.0
+    ),
+    _gap(
+        "std",
+        "The standard deviation (of a sample) of the",
+        f"CASE WHEN len({{times}}) > 2 THEN list_transform([{_MEAN_GAP}], "
+        f"lambda m: sqrt({_SQUARES} / (len({{times}}) - 2)) / 1000000)[1] END",
+        34529.98696785158,
     ),
     Function(
         "session_count",
@@ -95,10 +125,7 @@ FUNCTIONS = (
         "session_count(INTERVAL 6 HOURS) OVER w",
         3,
         parts=_TIMES,
-        result=(
-            "CASE WHEN {times} IS NULL THEN 0 ELSE 1 + len(list_filter("
-            f"{_GAPS}, lambda g: g > epoch({{gap}}))) END"
-        ),
+        result=f"coalesce({_over_gaps('1', 'a.g + CAST((e.t - a.t) / 1000000 > epoch({gap}) AS INTEGER)')}, 0)",
         empty="0",
         source="1 + number of gaps > gap",
     ),

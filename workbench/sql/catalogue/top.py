@@ -20,10 +20,10 @@ def _top(types: Mapping[str, str]) -> str:
 
 
 def _topn_frequency(types: Mapping[str, str]) -> str:
-    texts = f"list_transform(coalesce({_FREQUENT}, []), lambda v: {as_text('v', types['x'])})"
-    return (
-        f"CASE WHEN {{rows}} = 0 THEN '' ELSE array_to_string(list_resize({texts}, {{n}}, 'NULL'), ',') END"
-    )
+    texts = f"list_transform({_FREQUENT}, lambda v: {as_text('v', types['x'])})"
+    filled = f"array_to_string(list_resize({texts}, {{n}}, 'NULL'), ',')"
+    nothing = "array_to_string(list_resize(['NULL'], {n}, 'NULL'), ',')"
+    return f"CASE WHEN {{rows}} = 0 THEN '' ELSE coalesce({filled}, {nothing}) END"
 
 
 FUNCTIONS = (
