@@ -39,6 +39,8 @@ class Dialect:
         the one that arrived last.
     null_keys
         NULL equals NULL in the keys of a LAST JOIN.
+    same_row_joins
+        A LAST JOIN with a subquery of the anchor's own table is a join of the anchor row with itself.
     repeated_names
         Output columns may have equal names; the later ones get a number.
     ahead
@@ -53,6 +55,7 @@ class Dialect:
     aggregates: type[Aggregates] = Aggregates
     timed_joins: bool = True
     null_keys: bool = False
+    same_row_joins: bool = False
     repeated_names: bool = False
     ahead: bool = False
 

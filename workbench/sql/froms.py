@@ -50,7 +50,8 @@ class Froms:
         self.query = query
         self.x = expressions
         self.names = self._with(node, names)
-        self._select = select
+        #: Translates a SELECT inside it.
+        self.select = select
 
     # -- the anchor
 
@@ -62,7 +63,7 @@ class Froms:
         joins = list(node.args.get("joins") or []) if isinstance(node, exp.Table) else []
         query = self.query_of(node)
         if query is not None:
-            select = self._select(self.query, query.node, query.names)
+            select = self.select(self.query, query.node, query.names)
             return replace(
                 select.anchor, alias=alias_of(node), columns=select.columns(), where=select.where
             ), joins
@@ -92,7 +93,7 @@ class Froms:
 
     def joined(self, node: exp.Subquery) -> list[Relation]:
         """Return the tables of joins in parentheses as relations over one source of rows."""
-        select = self._select(self.query, _star(node.this), self.names)
+        select = self.select(self.query, _star(node.this), self.names)
         places = [
             (relation, column, column if number == 0 else f"__{number}_{column}", value)
             for number, relation in enumerate(select.scope.relations)
@@ -116,7 +117,7 @@ class Froms:
 
         What other tables are ``merged`` with needs a column for each of its values.
         """
-        select = self._select(self.query, node, names)
+        select = self.select(self.query, node, names)
         columns = select.columns()
         computed = merged and not all(isinstance(v, ops.Field) and v.name == n for n, v in columns.items())
         values = [*columns.values(), *([select.where] if select.where is not None else [])]

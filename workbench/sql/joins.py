@@ -71,6 +71,8 @@ class Joins:
         if group is not None:
             return [self._named(join, self._grouped(join, group))]
         right = join.this
+        if self.query.dialect.same_row_joins and self._is_same_row(right):
+            return [self._named(join, self._same_row(join))]
         if isinstance(right, exp.Subquery) and isinstance(right.this, exp.Table) and not right.alias:
             return self._lookup(join, self.froms.joined(right))
         branches = self.froms.rows(right)
@@ -102,16 +104,40 @@ class Joins:
             for one in rights
         ]
 
+    def _is_same_row(self, right: exp.Expr) -> bool:
+        """Whether the right side is a subquery of the anchor's own table."""
+        named = self.froms.query_of(right)
+        while named is not None and isinstance(named.node, exp.Select):
+            root = named.node.args["from_"].this
+            if isinstance(root, exp.Table) and root.name.casefold() not in named.names:
+                return root.name.casefold() == self.anchor.table.name.casefold()
+            named = Froms(self.query, self.x, named.names, self.froms.select, named.node).query_of(root)
+        return False
+
+    def _same_row(self, join: LastJoin) -> Relation:
+        """A join of two sets of features of one row: those of the right side where the condition holds."""
+        relation, _ = self.froms.anchor(join.this)
+        scope = Scope([*self.scope.relations, relation])
+        conditions = [self.x.condition(_null_safe(part), scope) for part in conjuncts(join.args["on"])]
+        if relation.where is not None:
+            conditions.append(relation.where)
+        condition = conditions[0]
+        for part in conditions[1:]:
+            condition = self.x.bind(join, "op", "and", [condition, part])
+        columns = {name: kept(self.x, join, value, condition) for name, value in relation.columns.items()}
+        return replace(relation, columns=columns, where=None)
+
     def _newest(self, join: LastJoin, branches: list[Relation]) -> Relation:
         """A join with a UNION ALL: the newest row of a window over all its branches."""
         made = []
-        for right in branches:
+        # Where no time bounds them, the last of several that are equally new is the one.
+        for right in branches if self.query.dialect.timed_joins else reversed(branches):
             self._check_times(join, right)
             on, order = self._on(join, [right]), self._order(join, [right])
             made.append((right, on, order))
         first, on, order = made[0]
         source = row_source(self.x, join.this, self.anchor, first, on.where, order)
-        if order is None:
+        if order is None and self.query.dialect.timed_joins:
             self.x.fail(
                 join.this, f"{first.table.name} has no time to order a UNION ALL by", "ORDER BY a column"
             )
@@ -120,7 +146,7 @@ class Joins:
             self.windows.merged(join.this, first, right, stored, order, on.where, True)
             for right, on, _ in made[1:]
         )
-        anchor_order = self.windows.order_anchor(join.this, order, first)
+        anchor_order = self.windows.order_anchor(join.this, order, first) if order is not None else None
         newest = WindowSpec(source, False, on.keys, order, anchor_order, Frame("rows", 1, 1), union=union)
         columns: dict[str, ops.Value] = {
             name: FeatureWindow("first", (value,), newest, self.anchor.rows, self.x.type_of(value))
@@ -248,3 +274,8 @@ def conjuncts(on: exp.Expr) -> list[exp.Expr]:
     if isinstance(on, exp.And):
         return [*conjuncts(on.this), *conjuncts(on.expression)]
     return [on]
+
+
+def _null_safe(part: exp.Expr) -> exp.Expr:
+    """An equality as one of which NULL equals NULL."""
+    return exp.NullSafeEQ(**part.args) if isinstance(part, exp.EQ) else part

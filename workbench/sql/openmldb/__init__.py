@@ -18,5 +18,6 @@ OPENMLDB = Dialect(
     aggregates=OpenMLDBAggregates,
     timed_joins=False,
     null_keys=True,
+    same_row_joins=True,
     repeated_names=True,
 )

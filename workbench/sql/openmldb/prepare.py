@@ -68,6 +68,8 @@ def prepare(query: exp.Expr, tables: Mapping[str, SourceTable], text: str) -> ex
         if query.args.get("limit"):
             # A request has one row, and offline=every anchor row has one: LIMIT cuts the printing of either.
             query.set("limit", None)
+    for select in list(query.find_all(exp.Select)):
+        _into_branches(select)
     _databases(query, tables)
     for select in list(query.find_all(exp.Select)):
         select.set("expressions", [_named(item) for item in select.expressions])
@@ -113,6 +115,27 @@ def _databases(query: exp.Expr, tables: Mapping[str, SourceTable]) -> None:
             key = (column.text("db").casefold(), column.table.casefold())
             column.set("table", exp.to_identifier(aliases.get(key, column.table)))
             column.set("db", None)
+
+
+# -- UNION ALL
+
+
+def _into_branches(select: exp.Select) -> None:
+    """``SELECT x FROM (A UNION ALL B) WHERE c`` is the UNION ALL of that SELECT of each."""
+    root = select.args["from_"].this if select.args.get("from_") is not None else None
+    union = root.this if isinstance(root, exp.Subquery) else None
+    alone = not any(select.args.get(key) for key in ("joins", "windows", "group", "with_"))
+    if not isinstance(union, exp.Union) or union.args.get("distinct") or not alone or select.parent is None:
+        return
+    sides = []
+    for side in (union.this, union.expression):
+        made = select.copy()
+        inner = side.this if isinstance(side, exp.Subquery) and not side.alias else side
+        made.args["from_"].this.set("this", inner.copy())
+        sides.append(made)
+    select.replace(exp.Union(this=sides[0], expression=sides[1], distinct=False))
+    for made in sides:
+        _into_branches(made)
 
 
 # -- names of columns
