@@ -194,6 +194,34 @@ def define(
         say(f"{finding.severity}: {finding.message}" + (f"\n  {finding.hint}" if finding.hint else ""))
 
 
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.sql", help="A script of OpenMLDB statements.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; say what would be done.")
+    ] = False,
+    transpile: Annotated[
+        bool, typer.Option("--transpile", help="Print each query in the workbench's own dialect.")
+    ] = False,
+    deploy: Annotated[bool, typer.Option("--deploy", help="Publish what the script deploys.")] = False,
+    skip_refused: Annotated[
+        bool, typer.Option("--skip-refused", help="Carry out the rest where statements cannot be.")
+    ] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a script of OpenMLDB into the project; exit code 1 when statements were refused."""
+    report = _project(project).import_sql(
+        file, deploy=deploy, dry_run=dry_run, transpile=transpile, skip_refused=skip_refused
+    )
+    if as_json:
+        say_json([dataclasses.asdict(step) for step in report.steps])
+    else:
+        say(str(report))
+    if report.refused:
+        raise typer.Exit(1)
+
+
 @app.command()
 def preview(
     name: ViewArgument,

@@ -32,6 +32,7 @@ from workbench.view import View
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from workbench.importing import ImportReport
     from workbench.sql.functions import Functions
 
 Defined = TypeVar("Defined", bound=Callable[..., Any])
@@ -204,6 +205,56 @@ class Project:
             if definitions.find(self.storage, LABEL, name) is not None:
                 raise refusal(name, "used as a view") from None
             raise
+
+    def import_sql(
+        self,
+        script: str | Path,
+        *,
+        deploy: bool = False,
+        dry_run: bool = False,
+        transpile: bool = False,
+        skip_refused: bool = False,
+        folder: str | Path | None = None,
+    ) -> ImportReport:
+        """Carry out a script of OpenMLDB statements: tables, rows, files to load, and SELECTs as views.
+
+        Parameters
+        ----------
+        script
+            The script's text, or the path of its file.
+        deploy
+            Also publish what the script deploys; without it, DEPLOY defines the view.
+        dry_run
+            Change nothing, and say what would be done.
+        transpile
+            Report each query in the workbench's own dialect as well.
+        skip_refused
+            Carry out the other statements where some cannot be; by default nothing is done then.
+        folder
+            What relative paths of LOAD DATA are relative to; by default the script's folder.
+
+        Raises
+        ------
+        WorkbenchError
+            A statement cannot be carried out, with its line.
+
+        Examples
+        --------
+        >>> print(project.import_sql("taxi.sql", dry_run=True))                # doctest: +SKIP
+        line 1: ignored: CREATE DATABASE demo_db
+            a project is the database
+        """
+        from workbench.importing import import_sql
+
+        return import_sql(
+            self,
+            script,
+            deploy=deploy,
+            dry_run=dry_run,
+            transpile=transpile,
+            skip_refused=skip_refused,
+            folder=Path(folder) if folder is not None else None,
+        )
 
     def list_views(self) -> list[str]:
         """Return the names of the views, sorted."""

@@ -282,7 +282,8 @@ class OpenMLDBExpressions(Expressions):
     def _like(
         self, node: exp.Expr, like: exp.Binary, word: str, escape: ops.Value | None, scope: Scope
     ) -> ops.Value:
-        found = self.like(node, word, *self.sides(like, scope), escape)
+        value, pattern = self.sides(like, scope)
+        found = self.like(node, word, value, pattern, escape)
         return self.bind(node, "op", "not", [found]) if like.args.get("negate") else found
 
     def like(
