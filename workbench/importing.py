@@ -220,7 +220,7 @@ class _Runner:
         return what, self._text(plan, tables) if self.transpile else None
 
     def _text(self, plan: FeaturePlan, tables: dict[str, SourceTable]) -> str:
-        from workbench.plan.text import text_of  # type: ignore[import-not-found]
+        from workbench.plan.text import text_of
 
         return text_of(plan, tables)
 
