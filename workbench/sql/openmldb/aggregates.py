@@ -10,15 +10,29 @@ from sqlglot.expressions.core import Expr as Node
 
 from workbench.plan.ops import FeatureWindow, WindowSpec
 from workbench.sql.aggregates import Aggregates
+from workbench.sql.catalogue import Function
 from workbench.sql.openmldb import types as t
 from workbench.sql.openmldb.expressions import OpenMLDBExpressions
 from workbench.sql.scope import Scope
+
+_ZEROS = {
+    **dict.fromkeys(("SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"), "0"),
+    "BOOLEAN": "false",
+    "VARCHAR": "''",
+    "DATE": "DATE '0001-01-01'",
+    "TIMESTAMP": "TIMESTAMP '1970-01-01 00:00:00'",
+}
 
 
 class OpenMLDBAggregates(Aggregates):
     """Translates the aggregates of one OpenMLDB SELECT."""
 
     expressions: OpenMLDBExpressions
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._times: set[ops.Value] = set()
+        self._as_text = False
 
     def over(self, node: Node, scope: Scope) -> ops.Value:
         """Return the value of an aggregate in the type that OpenMLDB gives it."""
@@ -38,8 +52,16 @@ class OpenMLDBAggregates(Aggregates):
     def aggregate(
         self, node: Node, name: str, args: Sequence[ops.Value], spec: WindowSpec, *more: Any, **named: Any
     ) -> FeatureWindow:
-        """Return a DuckDB aggregate over a window; times are summed as milliseconds."""
+        """Return a DuckDB aggregate over a window.
+
+        Times are summed as milliseconds. Distinct values are counted with NULL as the zero of its type, as OpenMLDB's
+        own suite has it.
+        """
         times = name == "sum" and bool(args) and self.expressions.type_of(args[0]) == "TIMESTAMP"
+        if name == "count" and named.get("distinct") and args:
+            zero = _ZEROS.get(self.expressions.type_of(args[0]))
+            if zero is not None:
+                args = [self.expressions.sql(node, lambda x: f"coalesce({x}, {zero})", args[0])]
         if times:
             args = [self.expressions.convert(node, args[0], "BIGINT")]
         value = super().aggregate(node, name, args, spec, *more, **named)
@@ -47,6 +69,16 @@ class OpenMLDBAggregates(Aggregates):
             self._times.add(value)
         return value
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._times: set[ops.Value] = set()
+    def _catalogued(self, call: Any, entry: Function, spec: WindowSpec, rows: Scope) -> ops.Value:
+        self._as_text = "cate" in call.name or "top" in call.name
+        try:
+            return super()._catalogued(call, entry, spec, rows)
+        finally:
+            self._as_text = False
+
+    def _translated(self, item: Node, rows: Scope) -> ops.Value:
+        """An argument; what becomes part of a text has the times of the zone."""
+        value = super()._translated(item, rows)
+        if self._as_text and self.expressions.type_of(value) == "TIMESTAMP":
+            return self.expressions.convert(item, value, "VARCHAR")
+        return value

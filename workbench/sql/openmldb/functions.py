@@ -226,6 +226,12 @@ def _unhex(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) -
     return x.sql(node, build, *_texts(x, node, args))
 
 
+@_named("size")
+def _size(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) -> ops.Value:
+    _arity(x, node, args, 1, 1)
+    return x.sql(node, lambda s: f"CAST(coalesce(len({s}), 0) AS INTEGER)", args[0])
+
+
 # -- numbers
 
 

@@ -27,7 +27,7 @@ AGGREGATES = frozenset(
 )
 #: Aggregates that take the values of a window_split.
 _TAKES_SPLIT = frozenset({"topn_frequency", "top1_ratio", "distinct_count", "top", "count"})
-_NAMES = {"at": "lag", "std": "stddev"}
+_NAMES = {"at": "lag", "std": "stddev", "join": "array_to_string"}
 _OPERATORS = {
     "Add": "+",
     "Sub": "-",
