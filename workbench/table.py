@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
     import pandas as pd
     import pyarrow as pa
 
@@ -130,6 +131,22 @@ class Table:
     def tail(self, n: int = 5) -> pd.DataFrame:
         """Return the ``n`` newest rows by (time, arrival) as a pandas DataFrame, newest last."""
         return self._rows(n, "DESC").iloc[::-1].reset_index(drop=True)
+
+    def to_ibis(self) -> ir.Table:
+        """Return the table as an Ibis expression: to define views on, to look at, to join with ``view.to_ibis()``.
+
+        It holds the rows that are known now, on a DuckDB session of the project; a view that is defined on it is of
+        the table, whatever rows come.
+
+        Examples
+        --------
+        >>> tx = project.table("transactions").to_ibis()                    # doctest: +SKIP
+        >>> tx.count().execute()                                            # doctest: +SKIP
+        1000
+        """
+        from workbench.offline.ibis_session import table_expression
+
+        return table_expression(self._storage, self.name)
 
     def stats(self) -> TableStats:
         """Return how much the table holds, without reading it."""

@@ -22,6 +22,8 @@ from workbench.plan.lint import Finding, lint
 from workbench.plan.model import FeaturePlan
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from workbench.project import Project
     from workbench.storage import IndexSpec
 
@@ -132,6 +134,35 @@ class View:
             )
         tables = {name: self.project.storage.table(name).columns for name in self.plan.tables()}
         return plain_sql(self.plan, tables)
+
+    def to_ibis(self, keys: bool | Sequence[str] = False) -> ir.Table:
+        """Return the features of all stored anchor rows as an Ibis expression, to go on with.
+
+        It is plain Ibis on a DuckDB session of the project: ``.filter``, ``.join``, ``.execute()`` and the rest of
+        Ibis work on it, together with tables of the project (:meth:`Table.to_ibis`). It holds the rows that are known
+        now; ask again after an append. Expressions that were made of the same rows can be joined.
+
+        Parameters
+        ----------
+        keys
+            Columns of the anchor's table to put before the features, to join by. True means its time and the columns
+            that the view is keyed by.
+
+        Raises
+        ------
+        NotFound
+            The anchor's table has no such column.
+        DefinitionError
+            A feature has the name of a key, or plain SQL cannot say the view.
+
+        Examples
+        --------
+        >>> risky = view.to_ibis(keys=True).filter(ibis._.payments_1d > 3)      # doctest: +SKIP
+        >>> risky.group_by("card").agg(days=ibis._.count()).execute()           # doctest: +SKIP
+        """
+        from workbench.offline.ibis_session import view_expression
+
+        return view_expression(self.project.storage, self.name, self.plan, keys)
 
     # -- offline
 

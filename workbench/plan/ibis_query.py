@@ -185,6 +185,11 @@ class Query:
     def _table(self, node: ops.PhysicalTable) -> Select:
         called = str(node.name)
         table = self.tables.get(called.casefold())
+        if table is None and isinstance(node, ops.DatabaseTable):
+            raise DefinitionError(
+                f"{called!r} is not a table of this project, but a table or result of a database",
+                hint="start from project.table(name).to_ibis(); another view is named in SQL: SELECT ... FROM view",
+            )
         alias = self.alias(called)
         columns: dict[str, Expr] = {n: Column(alias, n, duckdb_type(t)) for n, t in node.schema.items()}
         source = name(called) if alias == called else f"{name(called)} AS {name(alias)}"

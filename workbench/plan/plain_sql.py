@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from workbench.errors import DefinitionError
 from workbench.plan.join_form import joined_rows
@@ -12,7 +12,17 @@ from workbench.plan.request_form import RequestForm
 from workbench.plan.stages import Stage
 
 
-def plain_sql(plan: FeaturePlan, tables: Mapping[str, Mapping[str, str]]) -> str:
+def by_rowid(table: str) -> str:
+    """Return the rows of a table that DuckDB stores, with their order in it as ``__seq``."""
+    return f"(SELECT *, rowid AS __seq FROM {quote(table)})"
+
+
+def plain_sql(
+    plan: FeaturePlan,
+    tables: Mapping[str, Mapping[str, str]],
+    rows: Callable[[str], str] = by_rowid,
+    head: Sequence[str] = (),
+) -> str:
     """Return a SELECT that gives one feature row for each row of the anchor's table.
 
     Computed sources are the first queries of its WITH, each under a name ``__rows_<n>``.
@@ -23,6 +33,10 @@ def plain_sql(plan: FeaturePlan, tables: Mapping[str, Mapping[str, str]]) -> str
         The plan.
     tables
         Column types of each table that the plan reads.
+    rows
+        Returns SQL for FROM that gives a table's rows and, as ``__seq``, their arrival.
+    head
+        Columns of the anchors to put before the features: ``__seq`` or anchor columns of the plan.
 
     Raises
     ------
@@ -37,7 +51,7 @@ def plain_sql(plan: FeaturePlan, tables: Mapping[str, Mapping[str, str]]) -> str
                 f"{', '.join(foreign)}, and plain tables do not record that",
                 hint="use view.offline(), or create the table with time=",
             )
-    return _Writer(tables).query(plan)
+    return _Writer(tables, rows).query(plan, *head)
 
 
 def _all_plans(plan: FeaturePlan) -> Iterator[FeaturePlan]:
@@ -47,13 +61,14 @@ def _all_plans(plan: FeaturePlan) -> Iterator[FeaturePlan]:
 
 
 class _Writer:
-    def __init__(self, tables: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, tables: Mapping[str, Mapping[str, str]], rows: Callable[[str], str]) -> None:
         self.tables = tables
+        self.rows = rows
         self.names: dict[FeaturePlan, str] = {}
         self.parts: list[str] = []
 
-    def query(self, plan: FeaturePlan) -> str:
-        anchors, select = self._select(plan)
+    def query(self, plan: FeaturePlan, *head: str) -> str:
+        anchors, select = self._select(plan, *head)
         parts = [*self.parts, f"__anchors AS ({anchors})"]
         return f"WITH {', '.join(parts)} {select}"
 
@@ -74,7 +89,7 @@ class _Writer:
 
     def _relation(self, source: Source) -> str:
         if source.rows is None:
-            return f"(SELECT *, rowid AS __seq FROM {quote(source.table)})"
+            return self.rows(source.table)
         if source.rows not in self.names:
             anchors, select = self._select(source.rows, "__seq")
             name = f"__rows_{len(self.names)}"
