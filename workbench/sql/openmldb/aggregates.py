@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ibis.expr.operations as ops
+from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
 from workbench.plan.ops import FeatureWindow, WindowSpec
@@ -13,8 +14,10 @@ from workbench.sql.aggregates import Aggregates
 from workbench.sql.catalogue import Function
 from workbench.sql.openmldb import types as t
 from workbench.sql.openmldb.expressions import OpenMLDBExpressions
+from workbench.sql.openmldb.functions import OF_PARTS
 from workbench.sql.scope import Scope
 
+#: What NULL is counted as.
 _ZEROS = {
     **dict.fromkeys(("SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"), "0"),
     "BOOLEAN": "false",
@@ -37,6 +40,9 @@ class OpenMLDBAggregates(Aggregates):
     def over(self, node: Node, scope: Scope) -> ops.Value:
         """Return the value of an aggregate in the type that OpenMLDB gives it."""
         x = self.expressions
+        call = node.this if isinstance(node, exp.Window) else None
+        if isinstance(call, exp.Anonymous) and call.name.casefold() in OF_PARTS and _is_split(call):
+            return self._of_parts(node, call, scope)
         value = super().over(node, scope)
         if not isinstance(value, FeatureWindow) or not value.args:
             return value
@@ -69,6 +75,17 @@ class OpenMLDBAggregates(Aggregates):
             self._times.add(value)
         return value
 
+    def _of_parts(self, node: Node, call: exp.Anonymous, scope: Scope) -> ops.Value:
+        """An aggregate of the parts of all texts of a window: of the list that window_split() is."""
+        x = self.expressions
+        split, *rest = call.expressions
+        window = node.copy()
+        window.set("this", split.copy())
+        parts = super().over(window, scope)
+        texts = [x.translate(item, scope) for item in rest]
+        template = OF_PARTS[call.name.casefold()]
+        return x.sql(node, lambda p, n="1": template.format(parts=p, n=n), parts, *texts)
+
     def _catalogued(self, call: Any, entry: Function, spec: WindowSpec, rows: Scope) -> ops.Value:
         self._as_text = "cate" in call.name or "top" in call.name
         try:
@@ -82,3 +99,8 @@ class OpenMLDBAggregates(Aggregates):
         if self._as_text and self.expressions.type_of(value) == "TIMESTAMP":
             return self.expressions.convert(item, value, "VARCHAR")
         return value
+
+
+def _is_split(call: exp.Anonymous) -> bool:
+    first = call.expressions[0] if call.expressions else None
+    return isinstance(first, exp.Anonymous) and first.name.casefold().startswith("window_split")

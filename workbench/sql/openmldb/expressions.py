@@ -335,7 +335,8 @@ class OpenMLDBExpressions(Expressions):
 
     def node_anonymous(self, node: exp.Anonymous, scope: Scope) -> ops.Value:
         known: OpenMLDBFunction | None = FUNCTIONS.get(node.name.casefold())
-        if known is None:
+        windowed = node.name.casefold() == "at" and scope.window is not None
+        if known is None or windowed:
             return super().node_anonymous(node, scope)
         return known(self, node, [self.translate(argument, scope) for argument in node.expressions])
 

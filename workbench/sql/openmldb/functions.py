@@ -232,6 +232,32 @@ def _size(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) ->
     return x.sql(node, lambda s: f"CAST(coalesce(len({s}), 0) AS INTEGER)", args[0])
 
 
+# -- lists, of parts of texts
+
+_COUNTED = "list_aggregate({parts}, 'histogram')"
+_BY_COUNT = (
+    f"list_sort(list_transform(map_entries({_COUNTED}), lambda e: {{{{'n': -e.value, 'part': e.key}}}}))"
+)
+_MOST = f"list_transform({_BY_COUNT}[:{{n}}], lambda s: s.part)"
+#: Aggregates of the parts of window_split(): given the list of parts, and a number.
+OF_PARTS = {
+    "topn_frequency": "CASE WHEN coalesce(len({parts}), 0) = 0 THEN '' "
+    f"ELSE array_to_string(list_resize({_MOST}, {{n}}, 'NULL'), ',') END",
+    "top1_ratio": f"coalesce(list_max(map_values({_COUNTED})) / len({{parts}}), 0)",
+    "distinct_count": "CAST(coalesce(list_unique({parts}), 0) AS BIGINT)",
+}
+
+
+@_named("at")
+def _at(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) -> ops.Value:
+    """The n-th element of a list, from 0."""
+    _arity(x, node, args, 2, 2)
+    if not x.type_of(args[0]).endswith("]"):
+        x.fail(node, "at() of a column is a value of a window", "write at(x, 1) OVER w")
+    place = x.convert(node, args[1], "BIGINT")
+    return x.sql(node, lambda s, n: f"{s}[CASE WHEN {n} >= 0 THEN {n} + 1 END]", args[0], place)
+
+
 # -- numbers
 
 

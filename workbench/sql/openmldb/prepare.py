@@ -26,8 +26,8 @@ AGGREGATES = frozenset(
     ]
 )
 #: Aggregates that take the values of a window_split.
-_TAKES_SPLIT = frozenset({"topn_frequency", "top1_ratio", "distinct_count", "top", "count"})
-_NAMES = {"at": "lag", "std": "stddev", "join": "array_to_string"}
+_TAKES_SPLIT = frozenset({"topn_frequency", "top1_ratio", "distinct_count"})
+_NAMES = {"std": "stddev", "join": "array_to_string"}
 _OPERATORS = {
     "Add": "+",
     "Sub": "-",
@@ -224,6 +224,9 @@ def _copied(value: object) -> object:
 
 def _respell(call: exp.Anonymous) -> None:
     name = call.name.casefold()
+    split = call.expressions[0] if call.expressions else None
+    if isinstance(split, exp.Anonymous) and split.name.casefold().startswith("window_split"):
+        return  # it takes the parts, not the text
     if name in _NAMES:
         call.set("this", _NAMES[name])
     elif name == "distinct_count" and len(call.expressions) == 1:
