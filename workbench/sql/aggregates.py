@@ -232,7 +232,7 @@ class Aggregates:
                 call.node, part.function, of, spec, [*outer, *inner], distinct=part.distinct
             )
         known = {**values, **parts}
-        types = {name: x.type_of(value) for name, value in known.items()}
+        types = {name: x.shown_type(x.type_of(value)) for name, value in known.items()}
         return filled(x, call.node, entry.text(types), known, made)
 
     # -- values of one row

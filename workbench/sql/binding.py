@@ -48,6 +48,10 @@ class Binding:
         assert isinstance(value, ops.Field)
         return self.tables[value.rel][value.name]
 
+    def shown_type(self, kind: str) -> str:
+        """Return a type as functions that write text take it; a dialect may show times on another clock."""
+        return kind
+
     def bind(self, node: exp.Expr, kind: str, name: str, args: Sequence[ops.Value], cast: str = "") -> Native:
         """Return a typed DuckDB node, or fail at ``node`` with DuckDB's reason."""
         samples: list[e.Expr] = []

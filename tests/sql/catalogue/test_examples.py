@@ -18,30 +18,49 @@ TABLES = {"visits": SourceTable("visits", example.COLUMNS, "at")}
 FUNCTIONS = [function for _, functions in catalogue.TOPICS.values() for function in functions]
 
 
+COLUMNS = ", ".join(f"{function.example} AS f{n}" for n, function in enumerate(FUNCTIONS))
+QUERY = example.query("1").replace("1 AS result", COLUMNS)
+CASES = pytest.mark.parametrize(
+    ("place", "function"), list(enumerate(FUNCTIONS)), ids=[function.name for function in FUNCTIONS]
+)
+
+
+def _newest(view: Any) -> dict[str, Any]:
+    rows = view.offline().to_pyarrow().to_pylist()
+    (found,) = [row for row in rows if row["id"] == example.ROWS[-1]["id"]]
+    return dict(found)
+
+
 @pytest.fixture(scope="module")
-def functions() -> Functions:
-    return Functions(connect(threads=1))
+def offline(stored: Any) -> dict[str, Any]:
+    return _newest(stored.define("example", QUERY))
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
-def test_examples(asked: Any, stored: Any, function: Function) -> None:
-    query = example.query(function.example)
-    view = stored.define("example", query)
-    offline = [row["result"] for row in view.offline().to_pyarrow().to_pylist() if row["id"] == 5]
-    (found,) = offline
-    assert _plain(found) == _about(function.gives), "offline"
-    answer = asked.define("example", query).request(example.ROWS[-1])["result"]
-    assert _plain(answer) == _about(function.gives), "request"
-    assert view.schema["result"] == asked.view("example").schema["result"]
+@pytest.fixture(scope="module")
+def answer(asked: Any) -> dict[str, Any]:
+    return dict(asked.define("example", QUERY).request(example.ROWS[-1]))
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
-def test_what_a_call_stands_for_can_be_written(functions: Functions, stored: Any, function: Function) -> None:
-    """The plan as text is a query that means the same, though it names the parts of the function."""
-    written = text_of(define(example.query(function.example), TABLES, functions), TABLES)
-    rows = stored.define("written", written).offline().to_pyarrow().to_pylist()
-    (found,) = [row["result"] for row in rows if row["id"] == 5]
-    assert _plain(found) == _about(function.gives), written
+@pytest.fixture(scope="module")
+def again(stored: Any) -> dict[str, Any]:
+    """The features of the plan as text, which names the parts of each function."""
+    plan = define(QUERY, TABLES, Functions(connect(threads=1)))
+    return _newest(stored.define("again", text_of(plan, TABLES)))
+
+
+@CASES
+def test_offline(offline: dict[str, Any], place: int, function: Function) -> None:
+    assert _plain(offline[f"f{place}"]) == _about(function.gives)
+
+
+@CASES
+def test_request(answer: dict[str, Any], place: int, function: Function) -> None:
+    assert _plain(answer[f"f{place}"]) == _about(function.gives)
+
+
+@CASES
+def test_what_a_call_stands_for_can_be_written(again: dict[str, Any], place: int, function: Function) -> None:
+    assert _plain(again[f"f{place}"]) == _about(function.gives)
 
 
 def test_names_are_not_taken_from_duckdb(stored: Any) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 
 def as_text(value: str, kind: str) -> str:
-    """Return DuckDB text that writes a value of a type: floats with six digits, times to the second."""
+    """Return DuckDB text that writes a value of a type: floats with six digits, times to the second.
+
+    A dialect that shows times on another clock than UTC says so in the type: ``TIMESTAMP + INTERVAL 8 HOUR``.
+    """
     if kind in ("FLOAT", "DOUBLE"):
         return f"printf('%f', {value})"
-    if kind == "TIMESTAMP":
-        return f"strftime({value}, '%Y-%m-%d %H:%M:%S')"
+    if kind.startswith("TIMESTAMP"):
+        return f"strftime({value}{kind.removeprefix('TIMESTAMP')}, '%Y-%m-%d %H:%M:%S')"
     return f"CAST({value} AS VARCHAR)"
 
 

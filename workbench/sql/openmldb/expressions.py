@@ -19,6 +19,10 @@ from workbench.sql.scope import Scope
 class OpenMLDBExpressions(Expressions):
     """Translates expressions of an OpenMLDB query."""
 
+    def shown_type(self, kind: str) -> str:
+        """Return a type as functions that write text take it: times stand there on OpenMLDB's clock."""
+        return f"TIMESTAMP + {t.ZONE}" if kind == "TIMESTAMP" else kind
+
     # -- SQL of values
 
     def sql(self, node: exp.Expr, build: Callable[..., str], *values: ops.Value) -> ops.Value:
