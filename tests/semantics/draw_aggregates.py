@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from decimal import Decimal
 
+from .catalogue import OF_ANCHOR, OF_TIME, SIGNATURES
 from .expressions import COMPARABLE, Scope
 from .frames import Frames
 from .query import Aggregate, Call, Column, Expression, Literal
@@ -18,10 +20,16 @@ class Aggregates(Frames):
     """Aggregates of every kind; which clauses may be used is in ``clauses``."""
 
     clauses: Collection[str] = ()
+    by_time = of_history = (
+        False  # whether the window is ordered by its table's time, and is of the anchor's table
+    )
     exact = False  # whether values may come out of division and roots, which two engines round differently
 
     def draw_call(self, type_: str, window: str, scope: Scope) -> Aggregate | None:
         """An aggregate of a type, with what may stand inside its parentheses; None when there is none."""
+        drawn = self._own(type_, window, scope) if "catalogue" in self.clauses and self.chance(0.25) else None
+        if drawn:
+            return drawn
         drawn = self._call(type_, window, scope)
         if drawn is None:
             return None
@@ -34,6 +42,34 @@ class Aggregates(Frames):
         if "ignore nulls" in self.clauses and drawn.name in POSITIONAL and self.chance(0.4):
             drawn = replace(drawn, ignore_nulls=True)
         return drawn
+
+    def _own(self, type_: str, window: str, scope: Scope) -> Aggregate | None:
+        """An aggregate of the language's own."""
+        left_out = (set() if self.by_time else OF_TIME) | (set() if self.of_history else OF_ANCHOR)
+        fitting = [
+            (name, kinds)
+            for name, result, kinds in SIGNATURES
+            if result == type_ and name not in left_out and not (self.exact and type_ == "DOUBLE")
+        ]
+        if not fitting:
+            return None
+        name, kinds = self.rng.choice(fitting)
+        return Aggregate(name, tuple(self._argument(kind, type_, scope) for kind in kinds), type_, window)
+
+    def _argument(self, kind: str, type_: str, scope: Scope) -> Expression:
+        rng = self.rng
+        made: dict[str, Callable[[], Expression]] = {
+            "same": lambda: self.expression(type_, scope, 1),
+            "number": lambda: self._pick(scope, "BIGINT", "DOUBLE"),
+            "any": lambda: self._pick(scope, *COMPARABLE, "BOOLEAN"),
+            "key": lambda: self._pick(scope, "VARCHAR", "BIGINT", "INTEGER"),
+            "condition": lambda: self.condition(scope, 1),
+            "n": lambda: Literal(rng.randint(1, 3), "BIGINT"),
+            "place": lambda: Literal(rng.choice([1, 2, -1, -2]), "BIGINT"),
+            "interval": lambda: Literal(rng.randint(1, 4) * self.step, "INTERVAL"),
+            "alpha": lambda: Literal(rng.choice([Decimal("0.5"), Decimal("0.25")]), "DECIMAL"),
+        }
+        return made[kind]()
 
     def _nested(self, outer: Aggregate, window: str, scope: Scope) -> Aggregate:
         """``sum(x + count(x))``: the inner one is a constant, its value over the same window."""
@@ -52,6 +88,8 @@ class Aggregates(Frames):
         if type_ == "LIST":
             types = ("BIGINT", "VARCHAR", "DOUBLE", "BOOLEAN", "TIMESTAMP", "INTEGER")
             return make("list", self._pick(scope, *types))
+        if type_ == "MAP":
+            return None
         if type_ == "DECIMAL":
             decimals = [column for column in scope if column.type == "DECIMAL"]
             name = rng.choice(["sum", "min", "max", "last_value"])

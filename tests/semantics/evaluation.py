@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from .aggregates import AGGREGATES
+from .catalogue import CATALOGUE, OF_ANCHOR, Fed
 from .query import Aggregate, Call, Column, Expression, Literal, Now
 from .scalars import LAZY, NULL_AWARE, STRICT, cast, typed
 
@@ -101,9 +102,20 @@ class Run:
         for value, descending in reversed(node.order):  # of equal ones, the one fed first stays first
             fed = self._sorted(fed, value, descending)
         inputs = [values for values, _ in fed]
+        if node.name in CATALOGUE:
+            return self._own(node, fed)
         if node.distinct:
             inputs = list(dict.fromkeys(inputs))
         return AGGREGATES[node.name](inputs)
+
+    def _own(self, node: Aggregate, fed: list[Any]) -> Any:
+        """An aggregate of the language's own."""
+        of_anchor = node.name in OF_ANCHOR
+        anchor = tuple(
+            self.value(arg, self.environment) if of_anchor or isinstance(arg, Literal) else None
+            for arg in node.args
+        )
+        return CATALOGUE[node.name](Fed([v for v, _ in fed], [row.order for _, row in fed], self.now, anchor))
 
     def _sorted(self, fed: list[Any], value: Expression, descending: bool) -> list[Any]:
         """By a value, NULL last whatever the direction."""

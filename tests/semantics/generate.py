@@ -49,6 +49,7 @@ CLAUSES = frozenset(
         "union all",
         "join on aggregate",
         "id",
+        "catalogue",
     ]
 )
 PENDING = frozenset(
@@ -58,7 +59,10 @@ PENDING = frozenset(
     ]
 )
 OUTPUT_TYPES = (
-    ["BIGINT"] * 5 + ["DOUBLE"] * 4 + ["VARCHAR"] * 3 + ["BOOLEAN", "TIMESTAMP", "DATE", "DECIMAL", "LIST"]
+    ["BIGINT"] * 5
+    + ["DOUBLE"] * 4
+    + ["VARCHAR"] * 3
+    + ["BOOLEAN", "TIMESTAMP", "DATE", "DECIMAL", "LIST", "MAP"]
 )
 #: Columns of events by the anchor's names, for UNION.
 EVENT_NAMES = {"x": "v", "f": "w", "s": "c", "b": "h", "u": "eu"}
@@ -474,7 +478,7 @@ class _Query(Aggregates):
             found = self._aggregate(type_)
             if found:
                 return found
-        if type_ in ("LIST", "DECIMAL"):
+        if type_ in ("LIST", "DECIMAL", "MAP"):
             type_ = "BIGINT"
         if type_ == "DOUBLE" and self.chance(0.1):  # division by zero is Infinity or NaN
             scope = self._row_scope()
@@ -488,6 +492,8 @@ class _Query(Aggregates):
             scope = self._source_scope(window.source)
         else:
             scope = self._row_scope(joins=not window.union and self.may("joins in history", 0.4))
+        own = self.data.tables[window.source.table if window.source else self.table]
+        self.by_time, self.of_history = window.order.name == own.time, window.source is None
         drawn = self.draw_call(type_, window.name, scope)
         if drawn is None or drawn.name == "lag" or drawn.name in POSITIONAL or not self.chance(0.3):
             return drawn

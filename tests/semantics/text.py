@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from .catalogue import WRITTEN
 from .query import (
     Aggregate,
     Call,
@@ -184,6 +185,8 @@ def literal(node: Literal) -> str:
         return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
     if isinstance(value, date):
         return f"DATE '{value.isoformat()}'"
+    if isinstance(value, timedelta):
+        return f"INTERVAL '{value // timedelta(seconds=1)} seconds'"
     if isinstance(value, float):
         return f"CAST({value!r} AS DOUBLE)" if node.type == "DOUBLE" else repr(value)
     assert isinstance(value, int | Decimal)
@@ -216,12 +219,12 @@ def _call(node: Call, query: Query) -> str:
 
 
 def _aggregate(node: Aggregate, query: Query) -> str:
-    args = ", ".join(_argument(arg, query) for arg in node.args) or "*"
+    args = ", ".join(_argument(arg, query) for arg in node.args) or ("*" if node.name == "count" else "")
     if node.order:
         terms = (f"{expression(value, query)} {'DESC' if desc else 'ASC'}" for value, desc in node.order)
         args += f" ORDER BY {', '.join(terms)}"
     args += " IGNORE NULLS" if node.ignore_nulls else ""
-    text = f"{node.name}({'DISTINCT ' if node.distinct else ''}{args})"
+    text = f"{WRITTEN.get(node.name, node.name)}({'DISTINCT ' if node.distinct else ''}{args})"
     if node.where is not None:
         text += f" FILTER (WHERE {_argument(node.where, query)})"
     if not node.window:
