@@ -130,10 +130,10 @@ def _mode_share(fed: Fed) -> float | None:
     return _frequencies(known)[0][1] / len(known) if known else None
 
 
-def _entropy(fed: Fed) -> float | None:
+def _entropy(fed: Fed) -> float:
     known = fed.known()
     counts = Counter(known).values()
-    return abs(math.fsum(n / len(known) * math.log2(n / len(known)) for n in counts)) if known else None
+    return abs(math.fsum(n / len(known) * math.log2(n / len(known)) for n in counts)) if known else 0.0
 
 
 # ---- order and time

@@ -220,12 +220,16 @@ def same(expected: Any, got: Any) -> bool:
         return (math.isnan(expected) and math.isnan(got)) or math.isclose(
             expected, got, rel_tol=1e-9, abs_tol=1e-12
         )
+    if isinstance(got, dict):  # a MAP
+        got = list(got.items())
     if isinstance(expected, list):
         return (
             isinstance(got, list)
             and len(expected) == len(got)
             and all(same(e, g) for e, g in zip(expected, got, strict=True))
         )
+    if isinstance(expected, tuple):
+        return isinstance(got, tuple) and all(same(e, g) for e, g in zip(expected, got, strict=True))
     if isinstance(expected, datetime) and isinstance(got, datetime) and got.tzinfo is not None:
         return False  # stored and answered times are naive UTC
     return type(expected) is type(got) and expected == got
