@@ -39,7 +39,12 @@ class Spine:
     @staticmethod
     def of_rows(rows: pa.Table) -> Spine:
         """Return the spine of given rows."""
-        return Spine({name.name: duckdb_type(name.type) for name in rows.schema}, rows=rows)
+        # a column of nothing but NULL has no type of its own
+        types = {
+            field.name: "INTEGER" if pa.types.is_null(field.type) else duckdb_type(field.type)
+            for field in rows.schema
+        }
+        return Spine(types, rows=rows)
 
     @staticmethod
     def of_table(storage: Storage, name: str) -> Spine:
@@ -270,7 +275,8 @@ class TrainingSet:
             yield pa.Table.from_batches([batch]).cast(schema)
 
     def _features(self, plan: FeaturePlan, number: int) -> pa.RecordBatchReader:
-        offline = OfflineFeatures(self.storage, plan, _share(self.progress, number, len(self.views)))
+        progress = _share(self.progress, number, len(self.views))
+        offline = OfflineFeatures(self.storage, plan, progress, repeatable=True)
         if self.spine.table == plan.table:
             return _renamed(offline.stored(carry=("__seq",), cut=self.cut).to_reader())
         rows, keys = self._rows_for(plan)

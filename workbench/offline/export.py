@@ -200,7 +200,7 @@ def libsvm_lines(
             row = done + target.is_null().index(True).as_py()
             raise RowError(
                 f"row {row} has no label ({label} is NULL)",
-                hint="filter such rows first",
+                hint="give such rows a value in the label's query: coalesce(sum(x) OVER w, 0)",
                 field=label,
                 row=row,
             )

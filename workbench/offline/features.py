@@ -19,6 +19,7 @@ from workbench.plan.failures import failure, function_failure
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql, quote
 from workbench.storage import Snapshot, Storage
+from workbench.storage.session import DEFAULT_THREADS
 from workbench.values.types import arrow_schema
 
 BATCH_ROWS = 100_000
@@ -35,12 +36,21 @@ class OfflineFeatures:
         The plan.
     progress
         Called with each step.
+    repeatable
+        Give the same floats at every run, to the last bit: on one thread, since several add in any order.
     """
 
-    def __init__(self, storage: Storage, plan: FeaturePlan, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        plan: FeaturePlan,
+        progress: Progress | None = None,
+        repeatable: bool = False,
+    ) -> None:
         self.storage = storage
         self.plan = plan
         self.progress = progress
+        self.threads = 1 if repeatable else DEFAULT_THREADS
         self._columns = storage.table(plan.table).columns
 
     def stored(self, where: str | None = None, carry: Sequence[str] = (), cut: int | None = None) -> Result:
@@ -125,7 +135,9 @@ class OfflineFeatures:
 
         def produce() -> pa.RecordBatchReader:
             snapshot = self.storage.snapshot(known)
-            connection = self.storage.connect(temp_directory=self.storage.path / "spill")
+            connection = self.storage.connect(
+                threads=self.threads, temp_directory=self.storage.path / "spill"
+            )
             schema = arrow_schema(columns)
             try:
                 functions.add_to(connection, self.storage, self.plan)

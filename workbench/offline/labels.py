@@ -12,9 +12,18 @@ import pyarrow.compute as pc
 from workbench.errors import WorkbenchError
 from workbench.offline.features import OfflineFeatures
 from workbench.offline.run import Progress
-from workbench.plan.horizon import COMPLETE, ahead_windows, latest_sql, window_sources, with_horizon
+from workbench.offline.spine import spine_table
+from workbench.plan.horizon import (
+    COMPLETE,
+    ahead_windows,
+    anchor_needs,
+    latest_sql,
+    window_sources,
+    with_horizon,
+)
 from workbench.plan.model import FeaturePlan, Window
 from workbench.storage import Storage
+from workbench.values.types import arrow_type
 
 
 @dataclass(frozen=True)
@@ -54,8 +63,16 @@ class OfflineLabels:
     progress: Progress | None = None
 
     def spine(self, rows: Any) -> Labelled:
-        """Return ``__row`` and the labels of given anchor rows."""
-        return _split(self._features().spine(rows, carry_row=True, cut=self.cut).to_pyarrow())
+        """Return ``__row`` and the labels of given anchor rows.
+
+        They may lack columns that are only read of rows ahead.
+        """
+        table = spine_table(rows)
+        given = {name.casefold() for name in table.column_names}
+        for name, kind in self.plan.request_columns.items():
+            if name.casefold() not in given and name not in anchor_needs(self.plan):
+                table = table.append_column(name, pa.nulls(table.num_rows, arrow_type(kind)))
+        return _split(self._features().spine(table, carry_row=True, cut=self.cut).to_pyarrow())
 
     def stored(self, where: str | None = None, carry: tuple[str, ...] = ("__seq",)) -> Labelled:
         """Return the carried columns and the labels of the stored anchor rows; ``where`` is SQL over them."""
@@ -79,7 +96,9 @@ class OfflineLabels:
                 )
 
             known = {window.name: latest(window) for window in ahead_windows(self.plan)}
-        return OfflineFeatures(self.storage, with_horizon(self.plan, known, until), self.progress)
+        return OfflineFeatures(
+            self.storage, with_horizon(self.plan, known, until), self.progress, repeatable=True
+        )
 
 
 def as_of_time(value: datetime | str | None) -> datetime | None:

@@ -8,6 +8,7 @@ import msgspec
 
 from workbench.plan import expr as e
 from workbench.plan.model import Aggregate, Feature, FeaturePlan, Source, Union, Window
+from workbench.plan.prune import anchor_expressions
 from workbench.plan.render import order_sql, quote, text
 
 #: The output that says that the horizon of every window has passed.
@@ -22,6 +23,21 @@ def ahead_windows(plan: FeaturePlan) -> list[Window]:
 def looks_ahead(plan: FeaturePlan) -> bool:
     """Whether a plan, or one below it, looks ahead: it is a label's, and no request can answer it."""
     return bool(ahead_windows(plan)) or any(looks_ahead(below) for below in plan.derived())
+
+
+def anchor_needs(plan: FeaturePlan) -> set[str]:
+    """Return the columns that a label reads of the anchor row itself; of others only rows ahead are read."""
+    if plan.rows is not None:
+        return set(plan.request_columns)
+    needs = {plan.time} if plan.time else set()
+    for value in anchor_expressions(plan):
+        needs |= e.columns(value, e.ANCHOR)
+    for window in plan.windows:
+        if window.history and not (window.frame.ahead and window.frame.end > 0):
+            needs |= plan.columns_of(window)
+        elif window.history:
+            needs |= {key.row for key in window.keys} | ({window.order} if window.order else set())
+    return needs
 
 
 def window_sources(window: Window) -> list[tuple[Source, str]]:
