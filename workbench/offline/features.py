@@ -13,8 +13,9 @@ from workbench.catalog import functions
 from workbench.errors import FunctionError, RowError, WorkbenchError
 from workbench.functions import probing
 from workbench.offline.result import Result
-from workbench.offline.run import Anchors, OfflineRun, Progress, carried, filters_anchors
+from workbench.offline.run import Anchors, OfflineRun, Progress, carried
 from workbench.offline.spine import spine_rows, with_stored_seqs
+from workbench.plan.bulk_form import filters_anchors
 from workbench.plan.failures import failure, function_failure
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql, quote

@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from workbench.catalog import functions
 from workbench.errors import NotFound, RowError, did_you_mean
-from workbench.offline.run import Anchors, OfflineRun, Step
+from workbench.offline.run import Anchors, OfflineRun
 from workbench.offline.spine import spine_rows, with_stored_seqs
+from workbench.plan.bulk_form import Step
 from workbench.plan.expr import ANCHOR, ROW, AggregateRef, Column, Expr, columns, walk
 from workbench.plan.failures import failure
 from workbench.plan.join_form import joined_rows
@@ -136,12 +137,12 @@ class _Explanation:
         if found is None:
             raise RowError("there is no such row, or the view's WHERE leaves it out")
         value = found[len(names) + list(self.plan.features).index(feature)]
-        evidence = tuple(self._evidence(len(self.run.steps) - 1, feature))
+        evidence = tuple(self._evidence(len(self.run.form.steps) - 1, feature))
         return Why(feature, value, dict(zip(names, found, strict=False)), evidence)
 
     def _evidence(self, number: int, output: str) -> Iterator[Evidence]:
         """What an output of one of the plans of the anchor row is made of, then what its computed columns are."""
-        step = self.run.steps[number]
+        step = self.run.form.steps[number]
         plan = step.plan
         expr = next(o.expr for o in plan.outputs if o.name == output)
         aggregates = {node.name for node in walk(expr) if isinstance(node, AggregateRef)}
@@ -193,8 +194,8 @@ class _Explanation:
 
     def _form(self, plan: FeaturePlan) -> RequestForm:
         def rows(part: Stage | Lookup, anchors: str) -> str:
-            source = self.run.rows_of(part, anchors, narrow=True)
-            return joined_rows(plan, part, source, self.run.types_of(part.source), anchors)
+            source = self.run.form.rows_of(part, anchors, narrow=True)
+            return joined_rows(plan, part, source, self.run.form.types_of(part.source), anchors)
 
         return RequestForm(plan, rows, "nothing")
 

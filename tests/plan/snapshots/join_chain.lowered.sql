@@ -41,30 +41,21 @@ FROM cards r
 QUALIFY row_number() OVER (PARTITION BY r."card" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a.__j0_c0
 
 -- plain
-WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "amount"
+WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card", r."amount"
 FROM (SELECT *, rowid AS __seq
-FROM "tx"))
-SELECT "id", "limit_", "room"
-FROM (WITH l_j0 AS (SELECT r.__anchor, r."card" AS __j0_c0
-FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, s."at", s."card"
-FROM __anchors a
-JOIN (SELECT r.__seq, epoch_us(r."at") AS __ord, r."at", r."card"
+FROM "tx") r),
+__t1 AS MATERIALIZED (SELECT a.*, r.__j0_c0
+FROM __t0 a
+ASOF LEFT JOIN (SELECT r."card" AS __k0, r."card" AS __j0_c0, r."at" AS __time
 FROM (SELECT *, rowid AS __seq
-FROM "logins") r) s ON s."card" = a."card" AND s.__ord <= epoch_us(a."ts") - 0) r
-WHERE r.__pos = 1),
-__with_0 AS (SELECT a.*, r.__j0_c0
-FROM __anchors a
-LEFT JOIN l_j0 r ON r.__anchor = a.__anchor),
-l_j1 AS (SELECT r.__anchor, r."limit_" AS __j1_c0
-FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, s."card", s."limit_"
-FROM __with_0 a
-JOIN (SELECT r.__seq, 0 AS __ord, r."card", r."limit_"
+FROM "logins") r
+QUALIFY row_number() OVER (PARTITION BY r."card", r."at" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a."card" AND a."ts" >= r.__time),
+__t2 AS MATERIALIZED (SELECT a.*, r.__j1_c0
+FROM __t1 a
+LEFT JOIN (SELECT r."card" AS __k0, r."limit_" AS __j1_c0
 FROM (SELECT *, rowid AS __seq
-FROM "cards") r) s ON s."card" = a.__j0_c0) r
-WHERE r.__pos = 1),
-__with_1 AS (SELECT a.*, r.__j1_c0
-FROM __with_0 a
-LEFT JOIN l_j1 r ON r.__anchor = a.__anchor)
-SELECT coalesce((a.__j1_c0 > 10), false) AS __keep, CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN a."id" END AS "id", CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN a.__j1_c0 END AS "limit_", CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN (a.__j1_c0 - a."amount") END AS "room"
-FROM __with_1 a ORDER BY a.__anchor)
-WHERE __keep
+FROM "cards") r
+QUALIFY row_number() OVER (PARTITION BY r."card" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a.__j0_c0)
+SELECT a."id" AS "id", a.__j1_c0 AS "limit_", (a.__j1_c0 - a."amount") AS "room"
+FROM __t2 a
+WHERE (a.__j1_c0 > 10) ORDER BY a.__anchor

@@ -32,24 +32,21 @@ FROM anchors a
 JOIN v ON v.__seq = a.__seq
 
 -- plain
-WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "card", "amount", "n", "mcc"
+WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."card", r."amount", r."n", r."mcc"
 FROM (SELECT *, rowid AS __seq
-FROM "tx"))
-SELECT "l", "s", "f", "m", "top", "d"
-FROM (WITH r_s0 AS (SELECT *
-FROM (SELECT r.__anchor, r.__pos, r.__age, r."amount", r."card", r."mcc", r."n", r."ts"
-FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."amount", s."card", s."mcc", s."n", s."ts"
-FROM __anchors a
-JOIN (SELECT r.__seq, epoch_us(r."ts") AS __ord, r."amount", r."card", r."mcc", r."n", r."ts"
+FROM "tx") r),
+__t1 AS MATERIALIZED (WITH s AS (SELECT r.__seq, epoch_us(r."ts") AS __ord, CASE WHEN r."ts" IS NULL THEN r.__seq END AS __alone, r."card" AS __k0, r."amount", r."card", r."mcc", r."n", r."ts"
 FROM (SELECT *, rowid AS __seq
-FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND (s.__ord < epoch_us(a."ts") OR s.__ord = epoch_us(a."ts") AND s.__seq < coalesce(a.__seq, 9223372036854775807))) r
-UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."amount", a."card", a."mcc", a."n", a."ts"
-FROM __anchors a) r),
-g_s0 AS (SELECT a.__anchor, list(r."n" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a0, string_agg(r."mcc", '-' ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a1, first(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a2, mode(r."mcc" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a3, arg_max(r."mcc", r."amount" ORDER BY r.__pos DESC) FILTER (WHERE r.__pos >= 0 AND r.__pos <= 5) AS __a4, count(DISTINCT CASE WHEN r.__pos >= 0 AND r.__pos <= 5 THEN r."mcc" END) AS __a5
-FROM __anchors a
-LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
-GROUP BY a.__anchor)
-SELECT true AS __keep, __a0 AS "l", __a1 AS "s", __a2 AS "f", __a3 AS "m", __a4 AS "top", __a5 AS "d"
-FROM __anchors a
-JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor)
-WHERE __keep
+FROM "tx") r),
+n AS (SELECT *, row_number() OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq) AS __q
+FROM s),
+b AS (SELECT *, CASE WHEN (greatest(__q - 5, 1)) > (__q - 0) THEN __q + 1 ELSE __q - (greatest(__q - 5, 1)) END AS __from_w0, CASE WHEN (greatest(__q - 5, 1)) > (__q - 0) THEN __q + 1 ELSE __q - (__q - 0) END AS __to_w0
+FROM n),
+v AS (SELECT __seq, list(r."n") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a0, list_aggregate(list(r."mcc") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING), 'string_agg', '-') AS __a1, first_value(r."mcc") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a2, list_aggregate(list(r."mcc") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING), 'mode') AS __a3, arg_max(r."mcc", r."amount" ORDER BY r.__q) OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a4, count(DISTINCT r."mcc") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a5
+FROM b r)
+SELECT a.__anchor, v.* EXCLUDE (__seq)
+FROM __t0 a
+JOIN v ON v.__seq = a.__seq)
+SELECT __a0 AS "l", __a1 AS "s", __a2 AS "f", __a3 AS "m", __a4 AS "top", __a5 AS "d"
+FROM __t0 a
+JOIN __t1 s0 ON s0.__anchor = a.__anchor ORDER BY a.__anchor

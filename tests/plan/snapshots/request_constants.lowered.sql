@@ -18,19 +18,34 @@ JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor
 in the request form
 
 -- plain
-WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "n", "mcc"
+WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."n", r."mcc"
 FROM (SELECT *, rowid AS __seq
-FROM "tx"))
-SELECT "id", "same", "total"
-FROM (WITH g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 1 AND r.__age <= 86400000000 AND (r."device" = a."mcc") THEN 1 END) AS __a0, CAST(sum(CASE WHEN r.__pos >= 1 AND r.__age <= 86400000000 THEN (r."score" + a."n") END) AS BIGINT) AS __a1
-FROM __anchors a
-LEFT JOIN (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."at", s."device", s."id", s."score"
-FROM __anchors a
-JOIN (SELECT r.__seq, epoch_us(r."at") AS __ord, r."at", r."device", r."id", r."score"
+FROM "tx") r),
+__t1 AS MATERIALIZED (WITH g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 1 AND r.__age <= 86400000000 AND (r."device" = a."mcc") THEN 1 END) AS __a0, CAST(sum(CASE WHEN r.__pos >= 1 AND r.__age <= 86400000000 THEN (r."score" + a."n") END) AS BIGINT) AS __a1
+FROM __t0 a
+LEFT JOIN (WITH x AS MATERIALIZED (SELECT *
+FROM (SELECT a.__anchor, epoch_us(a."ts") AS __ord, 9223372036854775807 AS __tie, CAST((a."n" + 100) AS BIGINT) AS __k0
+FROM __t0 a)),
+s AS MATERIALIZED (SELECT *, row_number() OVER (PARTITION BY __k0 ORDER BY __ord, __seq) AS __n
+FROM (SELECT r.__seq, epoch_us(r."at") AS __ord, r."id" AS __k0, r."at", r."device", r."id", r."score"
 FROM (SELECT *, rowid AS __seq
-FROM "logins") r) s ON s."id" = (a."n" + 100) AND s.__ord <= epoch_us(a."ts") AND s.__ord >= epoch_us(a."ts") - 86400000000) r ON r.__anchor = a.__anchor
+FROM "logins") r
+WHERE r."at" IS NOT NULL AND r."id" IS NOT NULL AND (r."id") IN (SELECT (__k0)
+FROM x))),
+n AS (SELECT *, count(CASE WHEN __anchor IS NULL THEN 1 END) OVER (PARTITION BY __k0 ORDER BY __ord NULLS FIRST, __tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS __visible, CASE WHEN __ord IS NULL THEN 0 ELSE count(CASE WHEN __anchor IS NULL THEN 1 END) OVER (PARTITION BY __k0  ORDER BY __ord NULLS FIRST RANGE BETWEEN UNBOUNDED PRECEDING AND 86400000001 PRECEDING) END AS __older_86400000001
+FROM (SELECT NULL AS __anchor, __k0, __ord, __seq * 2 + 1 AS __tie
+FROM s
+UNION ALL BY NAME SELECT *
+FROM x)),
+p AS (SELECT __anchor, __k0, __ord, __visible, unnest(range(__older_86400000001 + 1, __visible + 1)) AS __n
+FROM n
+WHERE __anchor IS NOT NULL)
+SELECT p.__anchor, p.__visible - p.__n + 1 AS __pos, s.__seq, p.__ord + 0 - s.__ord AS __age, s."at", s."device", s."id", s."score"
+FROM p
+JOIN s ON s.__n = p.__n AND s.__k0 IS NOT DISTINCT FROM p.__k0) r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
-SELECT true AS __keep, a."id" AS "id", __a0 AS "same", __a1 AS "total"
-FROM __anchors a
-JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor)
-WHERE __keep
+SELECT *
+FROM g_s0)
+SELECT a."id" AS "id", __a0 AS "same", __a1 AS "total"
+FROM __t0 a
+JOIN __t1 s0 ON s0.__anchor = a.__anchor ORDER BY a.__anchor

@@ -22,22 +22,20 @@ FROM __with_0 a ORDER BY a.__anchor
 in the request form
 
 -- plain
-WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "card", "limit_"
+WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."card", r."limit_"
 FROM (SELECT *, rowid AS __seq
-FROM "cards"))
-SELECT "card", "limit_", "before"
-FROM (WITH l_j0 AS (SELECT r.__anchor, r."limit_" AS __j0_c0
+FROM "cards") r),
+__t1 AS MATERIALIZED (WITH found AS (SELECT r.__anchor, r."limit_" AS __j0_c0
 FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, s."card", s."limit_"
-FROM __anchors a
+FROM __t0 a
 JOIN (SELECT r.__seq, 0 AS __ord, r."card", r."limit_"
 FROM (SELECT *, rowid AS __seq
 FROM "cards") r) s ON s."card" = a."card") r
-JOIN __anchors a ON a.__anchor = r.__anchor
+JOIN __t0 a ON a.__anchor = r.__anchor
 WHERE r.__seq < coalesce(a.__seq, 9223372036854775807)
-QUALIFY r.__pos = min(r.__pos) OVER (PARTITION BY r.__anchor)),
-__with_0 AS (SELECT a.*, r.__j0_c0
-FROM __anchors a
-LEFT JOIN l_j0 r ON r.__anchor = a.__anchor)
-SELECT true AS __keep, a."card" AS "card", a."limit_" AS "limit_", a.__j0_c0 AS "before"
-FROM __with_0 a ORDER BY a.__anchor)
-WHERE __keep
+QUALIFY r.__pos = min(r.__pos) OVER (PARTITION BY r.__anchor))
+SELECT a.*, r.__j0_c0
+FROM __t0 a
+LEFT JOIN found r ON r.__anchor = a.__anchor)
+SELECT a."card" AS "card", a."limit_" AS "limit_", a.__j0_c0 AS "before"
+FROM __t1 a ORDER BY a.__anchor

@@ -61,49 +61,93 @@ in the request form
 in the request form
 
 -- plain
-WITH __anchors AS (SELECT row_number() OVER (ORDER BY __seq) AS __anchor, __seq, "ts", "id", "card", "n"
+WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card", r."n"
 FROM (SELECT *, rowid AS __seq
-FROM "tx"))
-SELECT "id", "events", "most", "strange"
-FROM (WITH r_s0 AS (SELECT *
+FROM "tx") r),
+__t1 AS MATERIALIZED (WITH r_s0 AS (SELECT *
 FROM (SELECT r.__anchor, r.__pos, r.__age, r."card", r."n", r."ts"
 FROM (SELECT r.* EXCLUDE (__seq, __rank, __member), row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__age, r.__rank, r.__seq DESC, r.__member) AS __pos
 FROM (SELECT r.__anchor, r.__age, r.__seq, 0 AS __rank, 0 AS __member, CAST(r."card" AS VARCHAR) AS "card", CAST(r."n" AS BIGINT) AS "n", CAST(r."ts" AS TIMESTAMP) AS "ts"
-FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."card", s."n", s."ts"
-FROM __anchors a
-JOIN (SELECT r.__seq, epoch_us(r."ts") AS __ord, r."card", r."n", r."ts"
+FROM (WITH x AS MATERIALIZED (SELECT *
+FROM (SELECT a.__anchor, epoch_us(a."ts") AS __ord, coalesce(a.__seq * 2, 9223372036854775807) AS __tie, CAST(a."card" AS VARCHAR) AS __k0
+FROM __t0 a)),
+s AS MATERIALIZED (SELECT *, row_number() OVER (PARTITION BY __k0 ORDER BY __ord, __seq) AS __n
+FROM (SELECT r.__seq, epoch_us(r."ts") AS __ord, r."card" AS __k0, r."card", r."n", r."ts"
 FROM (SELECT *, rowid AS __seq
-FROM "tx") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND (s.__ord < epoch_us(a."ts") OR s.__ord = epoch_us(a."ts") AND s.__seq < coalesce(a.__seq, 9223372036854775807)) AND s.__ord >= epoch_us(a."ts") - 604800000000) r
+FROM "tx") r
+WHERE r."ts" IS NOT NULL)),
+n AS (SELECT *, count(CASE WHEN __anchor IS NULL THEN 1 END) OVER (PARTITION BY __k0 ORDER BY __ord NULLS FIRST, __tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS __visible, CASE WHEN __ord IS NULL THEN 0 ELSE count(CASE WHEN __anchor IS NULL THEN 1 END) OVER (PARTITION BY __k0  ORDER BY __ord NULLS FIRST RANGE BETWEEN UNBOUNDED PRECEDING AND 604800000001 PRECEDING) END AS __older_604800000001
+FROM (SELECT NULL AS __anchor, __k0, __ord, __seq * 2 + 1 AS __tie
+FROM s
+UNION ALL BY NAME SELECT *
+FROM x)),
+p AS (SELECT __anchor, __k0, __ord, __visible, unnest(range(__older_604800000001 + 1, __visible + 1)) AS __n
+FROM n
+WHERE __anchor IS NOT NULL)
+SELECT p.__anchor, p.__visible - p.__n + 1 AS __pos, s.__seq, p.__ord + 0 - s.__ord AS __age, s."card", s."n", s."ts"
+FROM p
+JOIN s ON s.__n = p.__n AND s.__k0 IS NOT DISTINCT FROM p.__k0) r
 UNION ALL SELECT r.__anchor, r.__age, r.__seq, 1 AS __rank, 1 AS __member, CAST(r."card" AS VARCHAR) AS "card", CAST(r."score" AS BIGINT) AS "n", CAST(r."at" AS TIMESTAMP) AS "ts"
-FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."at", s."card", s."device", s."score"
-FROM __anchors a
-JOIN (SELECT r.__seq, epoch_us(r."at") AS __ord, r."at", r."card", r."device", r."score"
+FROM (WITH x AS MATERIALIZED (SELECT *
+FROM (SELECT a.__anchor, epoch_us(a."ts") AS __ord, 9223372036854775807 AS __tie, CAST(a."card" AS VARCHAR) AS __k0
+FROM __t0 a)),
+s AS MATERIALIZED (SELECT *, row_number() OVER (PARTITION BY __k0 ORDER BY __ord, __seq) AS __n
+FROM (SELECT r.__seq, epoch_us(r."at") AS __ord, r."card" AS __k0, r."at", r."card", r."device", r."score"
 FROM (SELECT *, rowid AS __seq
-FROM "logins") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND s.__ord <= epoch_us(a."ts") AND s.__ord >= epoch_us(a."ts") - 604800000000) r
+FROM "logins") r
+WHERE r."at" IS NOT NULL)),
+n AS (SELECT *, count(CASE WHEN __anchor IS NULL THEN 1 END) OVER (PARTITION BY __k0 ORDER BY __ord NULLS FIRST, __tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS __visible, CASE WHEN __ord IS NULL THEN 0 ELSE count(CASE WHEN __anchor IS NULL THEN 1 END) OVER (PARTITION BY __k0  ORDER BY __ord NULLS FIRST RANGE BETWEEN UNBOUNDED PRECEDING AND 604800000001 PRECEDING) END AS __older_604800000001
+FROM (SELECT NULL AS __anchor, __k0, __ord, __seq * 2 + 1 AS __tie
+FROM s
+UNION ALL BY NAME SELECT *
+FROM x)),
+p AS (SELECT __anchor, __k0, __ord, __visible, unnest(range(__older_604800000001 + 1, __visible + 1)) AS __n
+FROM n
+WHERE __anchor IS NOT NULL)
+SELECT p.__anchor, p.__visible - p.__n + 1 AS __pos, s.__seq, p.__ord + 0 - s.__ord AS __age, s."at", s."card", s."device", s."score"
+FROM p
+JOIN s ON s.__n = p.__n AND s.__k0 IS NOT DISTINCT FROM p.__k0) r
 WHERE (r."device" = 'web')) r) r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."n", a."ts"
-FROM __anchors a) r),
+FROM __t0 a) r),
 g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 0 AND r.__age <= 604800000000 THEN 1 END) AS __a0, max(CASE WHEN r.__pos >= 0 AND r.__age <= 604800000000 THEN r."n" END) AS __a1
-FROM __anchors a
+FROM __t0 a
 LEFT JOIN r_s0 r ON r.__anchor = a.__anchor
-GROUP BY a.__anchor),
-r_s1 AS (SELECT *
+GROUP BY a.__anchor)
+SELECT *
+FROM g_s0),
+__t2 AS MATERIALIZED (WITH r_s1 AS (SELECT *
 FROM (SELECT r.__anchor, r.__pos, r.__age, r."card", r."n", r."ts"
 FROM (SELECT r.* EXCLUDE (__seq, __rank, __member), row_number() OVER (PARTITION BY r.__anchor ORDER BY r.__age, r.__rank, r.__seq DESC, r.__member) AS __pos
 FROM (SELECT r.__anchor, r.__age, r.__seq, 1 AS __rank, 0 AS __member, CAST(r."card" AS VARCHAR) AS "card", CAST(r."score" AS BIGINT) AS "n", CAST(r."at" AS TIMESTAMP) AS "ts"
-FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, epoch_us(a."ts") - s.__ord AS __age, s."at", s."card", s."score"
-FROM __anchors a
-JOIN (SELECT r.__seq, epoch_us(r."at") AS __ord, r."at", r."card", r."score"
+FROM (WITH x AS MATERIALIZED (SELECT *
+FROM (SELECT a.__anchor, epoch_us(a."ts") AS __ord, 9223372036854775807 AS __tie, CAST(a."card" AS VARCHAR) AS __k0
+FROM __t0 a)),
+s AS MATERIALIZED (SELECT *, row_number() OVER (PARTITION BY __k0 ORDER BY __ord, __seq) AS __n
+FROM (SELECT r.__seq, epoch_us(r."at") AS __ord, r."card" AS __k0, r."at", r."card", r."score"
 FROM (SELECT *, rowid AS __seq
-FROM "logins") r) s ON s."card" IS NOT DISTINCT FROM a."card" AND s.__ord <= epoch_us(a."ts")) r) r) r
+FROM "logins") r
+WHERE r."at" IS NOT NULL)),
+n AS (SELECT *, count(CASE WHEN __anchor IS NULL THEN 1 END) OVER (PARTITION BY __k0 ORDER BY __ord NULLS FIRST, __tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS __visible
+FROM (SELECT NULL AS __anchor, __k0, __ord, __seq * 2 + 1 AS __tie
+FROM s
+UNION ALL BY NAME SELECT *
+FROM x)),
+p AS (SELECT __anchor, __k0, __ord, __visible, unnest(range(greatest(__visible - 3 + 1, 1), __visible + 1)) AS __n
+FROM n
+WHERE __anchor IS NOT NULL)
+SELECT p.__anchor, p.__visible - p.__n + 1 AS __pos, s.__seq, p.__ord + 0 - s.__ord AS __age, s."at", s."card", s."score"
+FROM p
+JOIN s ON s.__n = p.__n AND s.__k0 IS NOT DISTINCT FROM p.__k0) r) r) r
 UNION ALL SELECT a.__anchor, 0 AS __pos, 0 AS __age, a."card", a."n", a."ts"
-FROM __anchors a) r),
+FROM __t0 a) r),
 g_s1 AS (SELECT a.__anchor, CAST(sum(CASE WHEN r.__pos >= 1 AND r.__pos <= 3 THEN r."n" END) AS BIGINT) AS __a2
-FROM __anchors a
+FROM __t0 a
 LEFT JOIN r_s1 r ON r.__anchor = a.__anchor
 GROUP BY a.__anchor)
-SELECT true AS __keep, a."id" AS "id", __a0 AS "events", __a1 AS "most", __a2 AS "strange"
-FROM __anchors a
-JOIN g_s0 ON g_s0.__anchor = a.__anchor
-JOIN g_s1 ON g_s1.__anchor = a.__anchor ORDER BY a.__anchor)
-WHERE __keep
+SELECT *
+FROM g_s1)
+SELECT a."id" AS "id", __a0 AS "events", __a1 AS "most", __a2 AS "strange"
+FROM __t0 a
+JOIN __t1 s0 ON s0.__anchor = a.__anchor
+JOIN __t2 s1 ON s1.__anchor = a.__anchor ORDER BY a.__anchor
