@@ -278,4 +278,4 @@ def test_an_error_names_the_row_that_cannot_be_computed(world: World) -> None:
 
 def test_indexes_are_of_stored_columns(world: World) -> None:
     needs = {str(spec): columns for spec, columns in index_needs(scored(world.plan(SCORED)))}
-    assert needs == {"tx(k; ts)": {"id", "k", "ts"}, "ev(k; ts)": {"k", "ts", "y"}}
+    assert needs == {"tx(k; ts)": {"id", "k", "ts", "x"}, "ev(k; ts)": {"k", "ts", "y"}}

@@ -94,3 +94,18 @@ def test_a_request_alone_is_answered_as_in_a_batch(columns: dict[str, str], tmp_
                 assert all(alike(alone[name], again[name]) for name in alone), (alone, again)
         assert view.request(request | {"k": None})["n"] == 1
         assert view.request(request | {"k": 2})["fs"] == [1250.0]
+
+
+def test_texts_that_mean_more_are_of_their_type_on_all_paths(tmp_path: Path) -> None:
+    name = "123e4567-e89b-12d3-a456-42661417400A"
+    with wb.open(tmp_path / "project") as project:
+        project.create_table("t", {"k": "UUID", "ts": "TIMESTAMP"}, time="ts").append(
+            [{"k": name, "ts": START}] * 2
+        )
+        query = f"SELECT k = '{name}' AS same, list(typeof(k)) OVER w AS types FROM t WINDOW w AS ({WINDOW})"
+        view = project.define("v", query)
+        assert view.check("all").ok
+        asked = {"k": name, "ts": START}
+        wanted = {"same": True, "types": ["UUID"] * 3}
+        assert view.request(asked) == wanted
+        assert [answer.features for answer in view._engine().request([asked, asked])] == [wanted, wanted]

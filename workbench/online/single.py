@@ -13,7 +13,6 @@ from workbench.plan.model import FeaturePlan, Lookup
 from workbench.plan.request_form import RequestForm
 from workbench.plan.stages import Stage
 from workbench.storage.arrays import contiguous
-from workbench.values.types import arrow_schema
 
 
 class SingleStatement:
@@ -35,10 +34,9 @@ class SingleStatement:
         self.connection = connection
         columns = dict(plan.anchor_columns)
         self.names = list(columns)
-        self.request = Slots(connection, "slots_request", _types(arrow_schema(columns)), 1)
+        self.request = Slots(connection, "slots_request", columns, 1)
         self.parts = [
-            (rows, Slots(connection, f"slots_{rows.part.name}", _types(rows.values), _room(rows)))
-            for rows in parts
+            (rows, Slots(connection, f"slots_{rows.part.name}", rows.types, _room(rows))) for rows in parts
         ]
         self.key_names = {name for rows in parts for name in rows.key_columns if name is not None}
         self.order_names = {rows.order_column for rows in parts if rows.order_column is not None}
@@ -53,8 +51,8 @@ class SingleStatement:
     @staticmethod
     def suits(plan: FeaturePlan, parts: Sequence[VisibleRows]) -> bool:
         """Whether keys and orders need no computing, and every type has its slots."""
-        schemas = [arrow_schema(dict(plan.anchor_columns)), *(rows.values for rows in parts)]
-        held = all(can_hold(field.type) for schema in schemas for field in schema)
+        columns = [dict(plan.anchor_columns), *(rows.types for rows in parts)]
+        held = all(can_hold(kind) for types in columns for kind in types.values())
         return held and all(rows.plain for rows in parts) and supported()
 
     def answer(self, rows: pa.Table, seq: int | None, cut: int) -> duckdb.DuckDBPyConnection | None:
@@ -72,10 +70,6 @@ class SingleStatement:
             if not slots.fill(own, None, seen, order or 0):
                 return None
         return self.connection.execute("EXECUTE single")
-
-
-def _types(schema: pa.Schema) -> dict[str, pa.DataType]:
-    return {field.name: field.type for field in schema}
 
 
 def _room(rows: VisibleRows) -> int:

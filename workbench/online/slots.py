@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from workbench.storage.arrays import bool_values, contiguous, null_mask, raw_int64, raw_values
 from workbench.storage.session import connect, quoted
+from workbench.values.types import arrow_type, duckdb_type, python_example
 
 #: Rows that do not fit are answered over Arrow, whose overhead is small beside so many rows.
 CAPACITY = 256
@@ -113,16 +114,29 @@ class _Times(_Column):
 
 
 class _Texts(_Column):
+    """Texts, and what Arrow holds as such."""
+
+    def __init__(self, name: str, values: npt.NDArray[Any], kind: str) -> None:
+        super().__init__(name, values)
+        self.kind = kind
+
     def sql(self) -> str:
         # Whatever the slots held when the statement was prepared.
-        return f"CAST({self.name} AS VARCHAR)"
+        return f"CAST(CAST({self.name} AS VARCHAR) AS {self.kind})"
 
     def put(self, begin: int, end: int, array: pa.Array) -> bool:
         self.values[begin:end] = array.to_pylist()
         return True
 
 
-def _column(name: str, kind: pa.DataType, capacity: int) -> _Column | None:
+def _column(name: str, text: str, capacity: int) -> _Column | None:
+    kind = arrow_type(text)
+    if pa.types.is_string(kind):
+        values = np.empty(capacity, dtype=object)
+        values[:] = "" if text == "VARCHAR" else python_example(text)
+        return _Texts(name, values, text)
+    if duckdb_type(kind) != text:
+        return None
     if pa.types.is_integer(kind):
         return _WithNulls(name, np.zeros(capacity, dtype=str(kind)))
     if pa.types.is_boolean(kind):
@@ -133,16 +147,13 @@ def _column(name: str, kind: pa.DataType, capacity: int) -> _Column | None:
         return _Floats(name, np.zeros(capacity, dtype=np.float64 if kind == pa.float64() else np.float32))
     if kind == pa.timestamp("us"):
         return _Times(name, np.zeros(capacity, dtype="datetime64[us]"))
-    if pa.types.is_string(kind):
-        values = np.empty(capacity, dtype=object)
-        values[:] = ""
-        return _Texts(name, values)
     return None
 
 
-def can_hold(kind: pa.DataType) -> bool:
-    """Whether slots can hold values of a type."""
-    return _column("", kind, 0) is not None
+@functools.lru_cache(maxsize=4096)
+def can_hold(text: str) -> bool:
+    """Whether slots can hold values of a DuckDB type."""
+    return text != "INTERVAL" and _column("", text, 0) is not None
 
 
 class Slots:
@@ -155,7 +166,7 @@ class Slots:
     name
         Their name in it.
     columns
-        Names and types of the columns; :func:`can_hold` holds for each.
+        Names and DuckDB types of the columns; :func:`can_hold` holds for each.
     capacity
         How many rows there is room for.
     """
@@ -164,7 +175,7 @@ class Slots:
         self,
         connection: duckdb.DuckDBPyConnection,
         name: str,
-        columns: Mapping[str, pa.DataType],
+        columns: Mapping[str, str],
         capacity: int,
     ) -> None:
         self.capacity = capacity
@@ -231,15 +242,15 @@ class Slots:
 @functools.cache
 def supported() -> bool:
     """Whether this DuckDB reads slots anew at every execution and without a change; tried once a process."""
-    samples: list[tuple[pa.DataType, list[Any]]] = [
-        (pa.int64(), [1, None, -(2**63), 2**63 - 1]),
-        (pa.uint8(), [None, 255, 0, 1]),
-        (pa.bool_(), [True, None, False, True]),
-        (pa.float64(), [0.1, None, -0.0, float("inf")]),
-        (pa.float32(), [None, 0.5, 1.0, 2.0]),
-        (pa.timestamp("us"), [dt.datetime(1960, 2, 3, 4, 5, 6, 7), None, dt.datetime(9999, 12, 31), None]),
-        (pa.date32(), [dt.date(1960, 2, 3), None, dt.date(9999, 12, 31), dt.date(1970, 1, 1)]),
-        (pa.string(), [None, "ä\0b", "", "x" * 100]),
+    samples: list[tuple[str, list[Any]]] = [
+        ("BIGINT", [1, None, -(2**63), 2**63 - 1]),
+        ("UTINYINT", [None, 255, 0, 1]),
+        ("BOOLEAN", [True, None, False, True]),
+        ("DOUBLE", [0.1, None, -0.0, float("inf")]),
+        ("FLOAT", [None, 0.5, 1.0, 2.0]),
+        ("TIMESTAMP", [dt.datetime(1960, 2, 3, 4, 5, 6, 7), None, dt.datetime(9999, 12, 31), None]),
+        ("DATE", [dt.date(1960, 2, 3), None, dt.date(9999, 12, 31), dt.date(1970, 1, 1)]),
+        ("VARCHAR", [None, "ä\0b", "", "x" * 100]),
     ]
     types = {f"c{number}": kind for number, (kind, _) in enumerate(samples)}
     try:
@@ -247,7 +258,7 @@ def supported() -> bool:
             slots = Slots(connection, "trial", types, 8)
             connection.execute(f"PREPARE trial_rows AS SELECT * FROM {slots.sql}")
             for turn in (samples, [(kind, values[::-1][:3]) for kind, values in samples]):
-                arrays = [pa.array(values, kind) for kind, values in turn]
+                arrays = [pa.array(values, arrow_type(kind)) for kind, values in turn]
                 count = len(arrays[0])
                 numbers = pa.array(range(count), pa.int64())
                 seen = pa.Table.from_arrays([*arrays, numbers, numbers], names=[*types, "__ord", "__seq"])
