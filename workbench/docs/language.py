@@ -104,10 +104,10 @@ def _functions() -> Iterable[str]:
         rows = []
         for function in functions:
             also = f" Also `{'`, `'.join(function.aliases)}`." if function.aliases else ""
-            rows.append(
-                (f"`{function.signature}`", function.summary + also, f"`{function.example}`", function.gives)
-            )
-        yield _grid(("function", "meaning", "example", "gives"), rows)
+            empty = function.empty if function.is_aggregate else ""
+            said = (f"`{function.signature}`", function.summary + also, f"`{function.example}`")
+            rows.append((*said, function.gives, empty))
+        yield _grid(("function", "meaning", "example", "gives", "of no rows"), rows)
 
 
 def _grid(columns: Iterable[str] | Mapping[str, str], rows: Iterable[tuple[Any, ...]]) -> str:

@@ -63,6 +63,23 @@ def test_what_a_call_stands_for_can_be_written(again: dict[str, Any], place: int
     assert _plain(again[f"f{place}"]) == _about(function.gives)
 
 
+@pytest.fixture(scope="module")
+def nothing(stored: Any) -> list[dict[str, Any]]:
+    """The features of rows whose window is empty, offline and as a request."""
+    query = QUERY.replace("CURRENT ROW)", "CURRENT ROW EXCLUDE CURRENT_ROW)")
+    view = stored.define("nothing", query)
+    oldest = min(view.offline().to_pyarrow().to_pylist(), key=lambda row: row["id"])
+    return [oldest, view.request({**example.ROWS[-1], "card": "nobody"})]
+
+
+@CASES
+def test_of_no_rows(nothing: list[dict[str, Any]], place: int, function: Function) -> None:
+    if not function.is_aggregate or function.native == "lag":
+        return  # of one row, or with a default
+    expected = {"NULL": None, "0": 0, "''": ""}[function.empty]
+    assert [row[f"f{place}"] for row in nothing] == [expected, expected]
+
+
 def test_names_are_not_taken_from_duckdb(stored: Any) -> None:
     native = set(
         stored.sql("SELECT DISTINCT lower(function_name) AS name FROM duckdb_functions()").to_pandas().name

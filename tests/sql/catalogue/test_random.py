@@ -54,6 +54,8 @@ def _draw(seed: int, count: int) -> list[Row]:
     return rows
 
 
+MORE = _draw(SEED + 1, 25)
+
 # -- plain Python
 
 
@@ -292,9 +294,7 @@ OWN: dict[str, Expected] = {
         if a["x"] is None or not values(w, "x")
         else sum(x <= a["x"] for x in values(w, "x")) / len(values(w, "x"))
     ),
-    "lag(x, 1, -1)": lambda w, a: None,
 }
-del OWN["lag(x, 1, -1)"]
 BODIES: dict[str, tuple[str, Callable[[list[Row], Row], list[Row]]]] = {
     "rows": (
         "PARTITION BY k ORDER BY ts ROWS BETWEEN 5 PRECEDING AND CURRENT ROW",
@@ -308,11 +308,24 @@ BODIES: dict[str, tuple[str, Callable[[list[Row], Row], list[Row]]]] = {
         "PARTITION BY k ORDER BY ts ROWS BETWEEN 5 PRECEDING AND CURRENT ROW EXCLUDE CURRENT_TIME",
         lambda before, row: [*(x for x in before if x["ts"] < row["ts"]), row][-6:],
     ),
+    "union": (
+        "UNION more PARTITION BY k ORDER BY ts ROWS BETWEEN 5 PRECEDING AND CURRENT ROW",
+        lambda before, row: [*_merged(before, row), row][-6:],
+    ),
     "other": (
         "FROM events PARTITION BY k ORDER BY ts MAXSIZE 4",
         lambda before, row: [x for x in before if row["k"] is not None][-4:],
     ),
 }
+
+
+def _merged(before: list[Row], row: Row) -> list[Row]:
+    """With the rows of the other table, which stand behind the own rows of their time."""
+    seen = [x for x in MORE if x["k"] == row["k"] and x["ts"] <= row["ts"]]
+    own = [(x["ts"], 1, x["id"], x) for x in before]
+    return [
+        x for *_, x in sorted([*own, *((x["ts"], 0, x["id"], x) for x in seen)], key=lambda item: item[:3])
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -326,6 +339,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> Any:
     opened = workbench.open(tmp_path_factory.mktemp("random") / "project")
     opened.create_table("events", COLUMNS, time="ts")
     opened.table("events").append(rows)
+    opened.create_table("more", COLUMNS, time="ts")
+    opened.table("more").append(MORE)
     return opened
 
 

@@ -49,7 +49,7 @@ def _since(name: str, which: str, function: str, example: str, gives: Any) -> Fu
     return Function(
         f"seconds_since_{name}",
         "condition = true",
-        f"Seconds from the {which} row that satisfies the condition (any row without one) to the anchor's time.",
+        f"Seconds from the {which} row, or the {which} that satisfies a condition, to the anchor's time.",
         example,
         gives,
         parts={"found": Part(function, ("{time}",), where="{condition}")},
