@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from workbench.catalog import definitions, deployments, functions, tables, views
+from workbench.catalog.composition import Composition
 from workbench.deployment import Deployment
 from workbench.errors import Conflict, DefinitionError, NotFound
 from workbench.functions import PythonFunction, capture, load, names_in
@@ -163,7 +164,13 @@ class Project:
 
     # -- views
 
-    def define(self, name: str, query: str | ir.Table, dialect: str = "workbench") -> View:
+    def define(
+        self,
+        name: str,
+        query: str | ir.Table,
+        dialect: str = "workbench",
+        params: Mapping[str, Any] | None = None,
+    ) -> View:
         """Define a feature view: writes its draft, over an earlier one.
 
         Parameters
@@ -171,9 +178,14 @@ class Project:
         name
             The view's name.
         query
-            One SELECT in the dialect, or an Ibis expression.
+            One SELECT in the dialect, or an Ibis expression. Its FROM and LAST JOIN may name other views: ``risk`` is
+            the newest version (the draft where none was cut), ``risk@3`` version 3, ``risk@draft`` the draft. What they
+            are now is part of this definition: it stays as it is when they change.
         dialect
             The dialect of the text.
+        params
+            Values of the text's parameters, such as ``{"days": 7}`` for ``INTERVAL :days DAY PRECEDING``: bool, int,
+            float, str, Decimal, date, datetime, timedelta, None or lists of them. They are part of the version.
 
         Raises
         ------
@@ -187,7 +199,14 @@ class Project:
         self._check_free(name, "view")
         try:
             with self._lock:
-                plan = define(query, self.source_tables(), self.functions(), dialect)
+                plan = define(
+                    query,
+                    self.source_tables(),
+                    self.functions(),
+                    dialect,
+                    params=params,
+                    find_view=Composition(self.storage, name),
+                )
         except DefinitionError as error:
             raise self._of_label(error) from None
         text = query if isinstance(query, str) else text_of(plan, self.source_tables())
@@ -277,7 +296,9 @@ class Project:
 
     # -- labels and training sets
 
-    def define_label(self, name: str, query: str, dialect: str = "workbench") -> Label:
+    def define_label(
+        self, name: str, query: str, dialect: str = "workbench", params: Mapping[str, Any] | None = None
+    ) -> Label:
         """Define a label: writes its draft, over an earlier one.
 
         A label is a feature query whose windows may look ahead (``BETWEEN CURRENT ROW AND 7d FOLLOWING``, ``lead``). It
@@ -291,6 +312,8 @@ class Project:
             One SELECT in the dialect.
         dialect
             The dialect of the text.
+        params
+            Values of the text's parameters, as of :meth:`define`.
 
         Raises
         ------
@@ -308,7 +331,15 @@ class Project:
                 f"a label is defined by the text of a SELECT, not by {type(query).__name__}"
             )
         with self._lock:
-            plan = define(query, self.source_tables(), self.functions(), dialect, ahead=True)
+            plan = define(
+                query,
+                self.source_tables(),
+                self.functions(),
+                dialect,
+                ahead=True,
+                params=params,
+                find_view=Composition(self.storage, name),
+            )
         body = Label.body(query, dialect, plan)
         return Label(self, definitions.save(self.storage, LABEL, name, plan.hash, body))
 

@@ -74,6 +74,11 @@ class View:
         return self.plan.table
 
     @property
+    def upstream(self) -> tuple[str, ...]:
+        """The views that it stands on, directly or through others, such as ``risk@3`` or ``risk@draft``."""
+        return tuple(map(str, self.plan.views))
+
+    @property
     def schema(self) -> dict[str, str]:
         """Feature names with their DuckDB types, in order."""
         return self.plan.features

@@ -53,6 +53,10 @@ def explain(plan: FeaturePlan, touched: Sequence[Touched] = ()) -> str:
     if base is plan:
         lines += _only(plan)
     lines.append(f"  a request carries: {', '.join(plan.request_columns) or 'nothing'}")
+    if plan.views:
+        lines.append(f"stands on: {', '.join(map(str, plan.views))}")
+    if plan.params:
+        lines.append(f"with: {', '.join(f':{name} = {value.sql}' for name, value in plan.params)}")
     names = computed_names(plan)
     for part in plan.nested():
         lines += _computed(plan, part, names) if part != plan else _outermost(plan, names)

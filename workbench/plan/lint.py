@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.plan import expr as e
-from workbench.plan.model import Aggregate, FeaturePlan, Lookup, Window
+from workbench.plan.model import Aggregate, FeaturePlan, Lookup, ViewRef, Window
 
 Severity = Literal["info", "warning"]
 
@@ -34,6 +34,7 @@ def lint(plan: FeaturePlan) -> list[Finding]:
 
 def _findings(plan: FeaturePlan) -> list[Finding]:
     findings = [_static_anchor(plan)] if plan.time is None else []
+    findings += [_on_draft(ref) for ref in plan.views if ref.version == 0]
     for lookup in plan.lookups:
         if lookup.source.time is None:
             findings.append(_static_join(lookup))
@@ -49,6 +50,15 @@ def _findings(plan: FeaturePlan) -> list[Finding]:
             findings.append(_other_order(window))
     findings += [_overflow(plan, a) for a in plan.aggregates if _may_overflow(plan, a)]
     return findings
+
+
+def _on_draft(ref: ViewRef) -> Finding:
+    return Finding(
+        "upstream-draft",
+        "info",
+        f"it stands on a draft of {ref.view}, as that was when this was defined",
+        f"save {ref.view}, then name {ref.view}@<version>",
+    )
 
 
 def _static_anchor(plan: FeaturePlan) -> Finding:

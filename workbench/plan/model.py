@@ -174,6 +174,9 @@ class ViewRef(msgspec.Struct, frozen=True):
     version: int
     plan_hash: str
 
+    def __str__(self) -> str:
+        return f"{self.view}@{self.version or 'draft'}"
+
 
 class FeaturePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one feature view computes.

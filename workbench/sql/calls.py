@@ -29,8 +29,6 @@ REFUSED: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Subquery: ("a subquery cannot stand in an expression", "LAST JOIN the table and use its column"),
     exp.Select: ("a subquery cannot stand in an expression", "LAST JOIN the table and use its column"),
     exp.Exists: ("EXISTS is not available in a feature query", "use count(*) OVER a window FROM that table"),
-    exp.Placeholder: ("parameters are not available in this version", "write the value into the query"),
-    exp.Parameter: ("parameters are not available in this version", "write the value into the query"),
     exp.CurrentTime: ("the time of day of the session is not a feature", "cast the time column: ts::TIME"),
     exp.Concat: ("two strings stand side by side", "join them with ||"),
     exp.Comprehension: ("list comprehensions are not available", "use list_transform and list_filter"),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import ibis.expr.types as ir
+import msgspec
 
 from workbench.errors import DefinitionError, Position, WorkbenchError
 from workbench.plan.analyze import analyze
-from workbench.plan.expr import Expr
+from workbench.plan.expr import Expr, Literal
 from workbench.plan.ibis_query import query_of
-from workbench.plan.model import FeaturePlan, Lookup
+from workbench.plan.model import FeaturePlan, Lookup, ViewRef
 from workbench.plan.render import quote
 from workbench.plan.request_form import RequestForm
 from workbench.plan.stages import Stage, lookup_columns
@@ -19,6 +21,8 @@ from workbench.plan.tables import SourceTable
 from workbench.sql.dialects import DIALECTS, dialect_of
 from workbench.sql.functions import Functions
 from workbench.sql.outputs import refusal
+from workbench.sql.parameters import literal
+from workbench.sql.query import FindView
 from workbench.sql.translate import translate
 
 
@@ -28,6 +32,8 @@ def define(
     functions: Functions,
     dialect: str = "workbench",
     ahead: bool = False,
+    params: Mapping[str, Any] | None = None,
+    find_view: FindView | None = None,
 ) -> FeaturePlan:
     """Return the plan of a feature query.
 
@@ -43,6 +49,10 @@ def define(
         The dialect of a text.
     ahead
         Whether windows may look ahead: the query is a label's.
+    params
+        The values of the text's parameters, ``:name``.
+    find_view
+        Finds the views that the text names; see :class:`workbench.catalog.composition.Composition`.
 
     Raises
     ------
@@ -70,7 +80,18 @@ def define(
     def plan_of(view: ir.Table) -> FeaturePlan:
         return analyze(view, tables, types, dialect)
 
-    return plan_of(translate(text, tables, functions, replace(dialect_of(dialect), ahead=ahead), plan_of))
+    spoken = replace(dialect_of(dialect), ahead=ahead)
+    views: dict[ViewRef, None] = {}
+
+    def find(name: str, version: str | None) -> tuple[ViewRef, FeaturePlan] | None:
+        found = find_view(name, version) if find_view is not None else None
+        views.update(dict.fromkeys((found[0], *found[1].views)) if found is not None else {})
+        return found
+
+    plan = plan_of(translate(text, tables, functions, spoken, plan_of, params, find))
+    bound = [(name, literal(value).sql("duckdb")) for name, value in sorted((params or {}).items())]
+    typed = tuple((name, Literal(sql, functions.type_of(sql))) for name, sql in bound)
+    return msgspec.structs.replace(plan, views=tuple(views), params=typed)
 
 
 def condition(text: str, table: SourceTable, functions: Functions) -> Expr:

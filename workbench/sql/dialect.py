@@ -2,6 +2,7 @@
 
 Additions to DuckDB's grammar::
 
+    FROM view@3
     FROM a LAST JOIN b [ORDER BY b.c] ON a.k = b.k [AND condition]
     WINDOW w AS ([FROM t2 [WHERE condition]] PARTITION BY k ORDER BY c
                  {ROWS | RANGE | ROWS_RANGE} BETWEEN 3d [OPEN] PRECEDING AND CURRENT ROW
@@ -75,6 +76,18 @@ class FeatureParser(DuckDBParser):
     }
     FACTOR: ClassVar[dict[Any, Any]] = {**DuckDBParser.FACTOR, TokenType.MOD: exp.Mod}
 
+    def _parse_expression(self) -> exp.Expr | None:
+        """DuckDB's ``name: value`` needs a name in front of the colon; elsewhere a colon begins a parameter."""
+        if self._next and self._next.token_type == TokenType.COLON and not self._names():
+            return super(DuckDBParser, self)._parse_expression()
+        return super()._parse_expression()
+
+    def _names(self) -> bool:
+        return bool(self._curr and self._curr.token_type in self.ID_VAR_TOKENS | {TokenType.STRING})
+
+    def _parse_placeholder(self) -> exp.Expr | None:
+        return self._placed(super()._parse_placeholder, whole=True)
+
     def _parse_primary(self) -> exp.Expr | None:
         return self._placed(super()._parse_primary)
 
@@ -95,13 +108,22 @@ class FeatureParser(DuckDBParser):
                 self.raise_error("something is missing after ','")
         return items
 
-    def _placed(self, parse: Any) -> exp.Expr | None:
-        """Give a node without a position that of its first token, for messages."""
+    def _placed(self, parse: Any, whole: bool = False) -> exp.Expr | None:
+        """Give a node without a position that of its first token, or of all of them, for messages."""
         token = self._curr
         node = parse()
         if isinstance(node, exp.Expr) and token and "start" not in node.meta:
-            node.meta.update(start=token.start, end=token.end)
+            node.meta.update(start=token.start, end=self._prev.end if whole and self._prev else token.end)
         return node
+
+    def _parse_table_parts(self, *args: Any, **kwargs: Any) -> exp.Table:
+        """``view@3`` and ``view@draft``: which version of a view is meant."""
+        table = super()._parse_table_parts(*args, **kwargs)
+        if self._is_connected() and self._match(TokenType.PARAMETER):
+            if not (self._is_connected() and self._match_set((TokenType.NUMBER, TokenType.VAR))):
+                self.raise_error("a version is written view@3, or view@draft")
+            table.meta["version"] = self._prev.text
+        return table
 
     def _parse_table_alias(self, alias_tokens: Any = None) -> exp.TableAlias | None:
         if self._is_last_join():
@@ -220,9 +242,10 @@ class FeatureParser(DuckDBParser):
 
     def _parse_window_attribute(self, args: dict[str, Any]) -> bool:
         if self._match_text_seq("MAXSIZE"):
-            if not self._match(TokenType.NUMBER):
+            value = self._parse_number()
+            if value is None:
                 self.raise_error("MAXSIZE needs a whole number of rows")
-            args["maxsize"] = self._prev.text
+            args["maxsize"] = value
         elif self._match_text_seq("INSTANCE_NOT_IN_WINDOW"):
             args["instance_not_in_window"] = True
         elif self._match_text_seq("EXCLUDE"):

@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ibis.expr.operations as ops
+import msgspec
 from sqlglot import exp
 
-from workbench.errors import did_you_mean
+from workbench.errors import WorkbenchError, did_you_mean
+from workbench.plan.model import FeaturePlan
 from workbench.plan.tables import SourceTable
 from workbench.sql.derived import derived
 from workbench.sql.expressions import Expressions
+from workbench.sql.inlined import inlined
 from workbench.sql.query import Named, Query
 from workbench.sql.scope import Relation, is_windowed
 
@@ -62,6 +65,8 @@ class Froms:
             return self.anchor(node.this)
         joins = list(node.args.get("joins") or []) if isinstance(node, exp.Table) else []
         query = self.query_of(node)
+        if query is None and (view := self._view(node)) is not None:
+            return inlined(self.query, alias_of(node), view, self._base(node, view)), joins
         if query is not None:
             select = self.select(self.query, query.node, query.names)
             return replace(
@@ -74,6 +79,8 @@ class Froms:
     def rows(self, node: exp.Expr) -> list[Relation]:
         """Return a source of rows: one relation, or one for each branch of a UNION ALL."""
         query = self.query_of(node)
+        if query is None and (view := self._view(node)) is not None:
+            return [self._rows_of(view, alias_of(node), self._base(node, view))]
         if query is None:
             return [self._table(node, "row")]
         names = query.names
@@ -125,6 +132,14 @@ class Froms:
             return derived(self.query, alias, self.query.plan_of(select.expression(columns)), select.table)
         folded = replace(select.anchor, alias=alias, columns=columns, where=select.where)
         return folded.at(self.query.relation(select.table, "row"))
+
+    def _rows_of(self, view: FeaturePlan, alias: str, base: SourceTable) -> Relation:
+        """A view as a source of rows: folded into its table, or as rows of its plan."""
+        folded = inlined(self.query, alias, view, base)
+        values = [*folded.columns.values(), *([folded.where] if folded.where is not None else [])]
+        if any(is_windowed(value) for value in values):
+            return derived(self.query, alias, view, base)
+        return folded.at(self.query.relation(base, "row"))
 
     def _branches(self, node: exp.Expr) -> list[exp.Expr]:
         """The SELECTs of a UNION ALL, or the one that there is."""
@@ -188,6 +203,33 @@ class Froms:
         if isinstance(alias, exp.TableAlias) and alias.args.get("columns"):
             self.x.fail(alias, "columns are renamed in the SELECT list", "write AS name behind each of them")
 
+    def _view(self, node: exp.Expr) -> FeaturePlan | None:
+        """The plan of the view that a name stands for, or None for a table."""
+        version = node.meta.get("version")
+        if not isinstance(node, exp.Table) or node.args.get("db") is not None:
+            return None
+        if node.name.casefold() in self.query.tables:
+            if version is not None:
+                self.x.fail(
+                    node, f"{node.name} is a table, and only views have versions", f"write {node.name}"
+                )
+            return None
+        try:
+            found = self.query.find_view(node.name, version)
+        except WorkbenchError as error:
+            self.x.fail(node, error.message, error.hint)
+        if found is None:
+            return None
+        return msgspec.structs.replace(found[1], views=(), params=())
+
+    def _base(self, node: exp.Expr, view: FeaturePlan) -> SourceTable:
+        missing = [name for name in view.tables() if name.casefold() not in self.query.tables]
+        if missing:
+            self.x.fail(
+                node, f"the view {node.name} reads the table {missing[0]}, which is not there any more"
+            )
+        return self.query.tables[view.table.casefold()]
+
     def _table(self, node: exp.Expr, role: str) -> Relation:
         table = self._source_table(node)
         rows = self.query.relation(table, role)
@@ -209,7 +251,9 @@ class Froms:
         close = did_you_mean(name, names)
         known = ", ".join(sorted(names)) or "none yet"
         self.x.fail(
-            node, f"no table {name!r} in this project" + (f"; {close}" if close else ""), f"tables: {known}"
+            node,
+            f"no table or view {name!r} in this project" + (f"; {close}" if close else ""),
+            f"tables: {known}",
         )
 
 

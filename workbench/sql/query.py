@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from ibis.common.collections import FrozenOrderedDict
 from sqlglot import exp
 
-from workbench.plan.model import FeaturePlan
+from workbench.plan.model import FeaturePlan, ViewRef
 from workbench.plan.ops import relation
 from workbench.plan.tables import SourceTable
 from workbench.sql.dialects import Dialect
@@ -24,6 +24,10 @@ class Named:
 
     node: exp.Expr
     names: Mapping[str, Named]
+
+
+#: Finds a view by its name and the version that the query says; None where no view has the name.
+FindView = Callable[[str, str | None], tuple[ViewRef, FeaturePlan] | None]
 
 
 @dataclass
@@ -42,6 +46,8 @@ class Query:
         The project's tables by folded name.
     plan_of
         Returns the plan of a subquery that becomes a source of rows.
+    find_view
+        Finds the views that it may name.
     """
 
     text: str
@@ -49,6 +55,7 @@ class Query:
     functions: Functions
     tables: Mapping[str, SourceTable]
     plan_of: Callable[[ir.Table], FeaturePlan]
+    find_view: FindView = lambda name, version: None
     types: dict[ops.UnboundTable, dict[str, str]] = field(default_factory=dict)
 
     def expressions(self, over: OverHandler, now: Callable[[], ops.Value | None]) -> Expressions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import ibis.expr.types as ir
 
@@ -11,7 +12,8 @@ from workbench.plan.model import FeaturePlan
 from workbench.plan.tables import SourceTable
 from workbench.sql.dialects import WORKBENCH, Dialect
 from workbench.sql.functions import Functions
-from workbench.sql.query import Query
+from workbench.sql.parameters import bind
+from workbench.sql.query import FindView, Query
 from workbench.sql.selects import Select
 
 
@@ -21,6 +23,8 @@ def translate(
     functions: Functions,
     dialect: Dialect = WORKBENCH,
     plan_of: Callable[[ir.Table], FeaturePlan] | None = None,
+    params: Mapping[str, Any] | None = None,
+    find_view: FindView | None = None,
 ) -> ir.Table:
     """Return a feature query as an Ibis expression.
 
@@ -36,6 +40,10 @@ def translate(
         The text's dialect.
     plan_of
         Returns the plan of a subquery that becomes a source of rows; by default with the types of the tree.
+    params
+        The values of its parameters.
+    find_view
+        Finds the views that it names.
 
     Raises
     ------
@@ -44,5 +52,8 @@ def translate(
     """
     by_name = {name.casefold(): table for name, table in tables.items()}
     query = Query(text, dialect, functions, by_name, plan_of or (lambda view: analyze(view, tables)))
-    select = Select(query, dialect.prepare(dialect.parse(text), by_name, text), {})
+    if find_view is not None:
+        query.find_view = find_view
+    tree = bind(dialect.parse(text), params or {}, text)
+    select = Select(query, dialect.prepare(tree, by_name, text), {})
     return select.expression(select.columns())

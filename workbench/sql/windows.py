@@ -274,7 +274,8 @@ class Windows:
                 "PARTITION BY takes columns",
                 "store the key as a column of the table",
             )
-        row = self._stored_column(item, x.translate(item, Scope([rows])), rows, "PARTITION BY")
+        seen = scope if history else Scope([rows])
+        row = self._stored_column(item, x.translate(item, seen), rows, "PARTITION BY")
         anchor = self.anchor.find(item.name)
         if anchor is None:
             x.fail(
@@ -357,14 +358,14 @@ class Windows:
         x.fail(node, f"the anchor {anchor.alias} has no column {column!r} of type {kind} to order against")
 
     def _maxsize(self, body: Node) -> int | None:
-        text = body.args.get("maxsize")
-        if text is None:
+        value = body.args.get("maxsize")
+        if value is None:
             return None
-        if not text.isdigit() or int(text) < 1:
+        if not (isinstance(value, exp.Literal) and value.this.isdigit() and int(value.this) >= 1):
             self.expressions.fail(
-                body, f"MAXSIZE needs a whole number of rows >= 1, not {text}", word="MAXSIZE"
+                body, f"MAXSIZE needs a whole number of rows >= 1, not {value.sql('duckdb')}", word="MAXSIZE"
             )
-        return int(text)
+        return int(value.this)
 
     def _frame(self, body: Node, kind: str | None) -> Frame:
         """The frame of a window that is ordered by a column of a type, or by arrival."""
