@@ -73,7 +73,7 @@ def test_two_projects_on_a_folder_see_each_others_tables_and_rows_at_once(folder
     theirs.drop_view("w")
     theirs.drop_table("u")
     assert mine.list_tables() == ["t"] and mine.list_views() == ["v"]
-    with pytest.raises(DefinitionError, match="no table 'u'"):
+    with pytest.raises(DefinitionError, match="no table or view 'u'"):
         mine.define("w", QUERY.replace("FROM t", "FROM u"))
 
 

@@ -70,14 +70,15 @@ def narrowed(plan: FeaturePlan, names: Iterable[str]) -> FeaturePlan:
             kept = tuple((name, value) for name, value in lookup.columns if name in columns)
             lookups.insert(0, _with(lookup, columns=kept))
     less = _with(less, lookups=tuple(lookups))
-    used = {plan.time} | set().union(*(e.columns(value, e.ANCHOR) for value in anchor_expressions(less)))
+    used = {plan.time} if plan.time is not None else set()
+    used |= set().union(*(e.columns(value, e.ANCHOR) for value in anchor_expressions(less)))
     for window in less.windows:
         if window.history:
             used |= less.columns_of(window)
     less = _with(less, anchor_columns=tuple(pair for pair in plan.anchor_columns if pair[0] in used))
     if less.rows is None:
         return pruned(less)
-    return pruned(_over(less, {less.rows: narrowed(less.rows, used - {None})}))
+    return pruned(_over(less, {less.rows: narrowed(less.rows, used)}))
 
 
 def rebased(plan: FeaturePlan, rows: FeaturePlan) -> FeaturePlan:

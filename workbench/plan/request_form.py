@@ -223,7 +223,7 @@ class RequestForm:
         assert stage.members is not None
         types = stage.row_types(self.plan)
         branches = []
-        for number, member in enumerate(stage.members):
+        for place, member in enumerate(stage.members):
             values = dict(member.columns)
             columns = [
                 f"CAST({plan_sql(values[name]) if name in values else 'NULL'} AS {types[name]}) AS {quote(name)}"
@@ -231,7 +231,7 @@ class RequestForm:
             ]
             head = ["r.__anchor"] if self.grouped else []
             picked = ", ".join(
-                [*head, "r.__age", "r.__seq", f"{member.rank} AS __rank", f"{number} AS __member", *columns]
+                [*head, "r.__age", "r.__seq", f"{member.rank} AS __rank", f"{place} AS __member", *columns]
             )
             where, join = member.stage.source.where, ""
             if e.sources(where) - {e.ROW}:

@@ -116,10 +116,10 @@ class FeatureParser(DuckDBParser):
             node.meta.update(start=token.start, end=self._prev.end if whole and self._prev else token.end)
         return node
 
-    def _parse_table_parts(self, *args: Any, **kwargs: Any) -> exp.Table:
+    def _parse_table_parts(self, *args: Any, **kwargs: Any) -> Any:
         """``view@3`` and ``view@draft``: which version of a view is meant."""
         table = super()._parse_table_parts(*args, **kwargs)
-        if self._is_connected() and self._match(TokenType.PARAMETER):
+        if table is not None and self._is_connected() and self._match(TokenType.PARAMETER):
             if not (self._is_connected() and self._match_set((TokenType.NUMBER, TokenType.VAR))):
                 self.raise_error("a version is written view@3, or view@draft")
             table.meta["version"] = self._prev.text

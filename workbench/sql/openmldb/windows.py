@@ -7,7 +7,7 @@ from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
 from workbench.plan.model import Frame
-from workbench.sql.dialect import UNITS, Bound, FeatureWindowBody
+from workbench.sql.dialect import UNITS, Bound
 from workbench.sql.scope import Relation
 from workbench.sql.windows import INTEGERS, Windows
 
@@ -31,7 +31,7 @@ class OpenMLDBWindows(Windows):
         kind = rows.table.columns[column]
         return self.expressions.constant(node, _LATEST.get(kind, f"CAST({2**31 - 1} AS {kind})"))
 
-    def _frame(self, body: FeatureWindowBody, kind: str | None) -> Frame:
+    def _frame(self, body: Node, kind: str | None) -> Frame:
         spec = body.args.get("spec")
         if spec is None or spec.args.get("end") is None:
             self.expressions.fail(
