@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.conformance.known import PAGE, written
 from tests.conformance.replay import MODES, Outcome
 from tests.conformance.runner import default_cases, outcomes, rates, read
 
@@ -20,9 +21,15 @@ def main() -> int:
     parser.add_argument("--grep", help="only cases whose source, text or tags hold this")
     parser.add_argument("--cases", type=Path, help="JSON lines, or the cases/ folder of an OpenMLDB checkout")
     parser.add_argument("--failures", action="store_true", help="print every failure")
+    parser.add_argument(
+        "--page", action="store_true", help="write the docs page's account anew, and run nothing"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     cases = [c for c in read(chosen.cases or default_cases()) if not chosen.id or c.id in chosen.id]
+    if chosen.page:
+        PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), cases), encoding="utf-8")
+        return 0
     if chosen.grep:
         cases = [c for c in cases if any(chosen.grep in text for text in (c.source, c.sql, *c.features))]
     started = time.perf_counter()
