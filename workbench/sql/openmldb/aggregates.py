@@ -11,7 +11,6 @@ from sqlglot.expressions.core import Expr as Node
 
 from workbench.plan.ops import FeatureWindow, WindowSpec
 from workbench.sql.aggregates import Aggregates
-from workbench.sql.catalogue import Function
 from workbench.sql.openmldb import types as t
 from workbench.sql.openmldb.expressions import OpenMLDBExpressions
 from workbench.sql.openmldb.functions import OF_PARTS
@@ -35,7 +34,6 @@ class OpenMLDBAggregates(Aggregates):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._times: set[ops.Value] = set()
-        self._as_text = False
 
     def over(self, node: Node, scope: Scope) -> ops.Value:
         """Return the value of an aggregate in the type that OpenMLDB gives it."""
@@ -85,20 +83,6 @@ class OpenMLDBAggregates(Aggregates):
         texts = [x.translate(item, scope) for item in rest]
         template = OF_PARTS[call.name.casefold()]
         return x.sql(node, lambda p, n="1": template.format(parts=p, n=n), parts, *texts)
-
-    def _catalogued(self, call: Any, entry: Function, spec: WindowSpec, rows: Scope) -> ops.Value:
-        self._as_text = "cate" in call.name or "top" in call.name
-        try:
-            return super()._catalogued(call, entry, spec, rows)
-        finally:
-            self._as_text = False
-
-    def _translated(self, item: Node, rows: Scope) -> ops.Value:
-        """An argument; what becomes part of a text has the times of the zone."""
-        value = super()._translated(item, rows)
-        if self._as_text and self.expressions.type_of(value) == "TIMESTAMP":
-            return self.expressions.convert(item, value, "VARCHAR")
-        return value
 
 
 def _is_split(call: exp.Anonymous) -> bool:

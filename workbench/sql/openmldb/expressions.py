@@ -72,6 +72,11 @@ class OpenMLDBExpressions(Expressions):
             kind = t.common(kind, other)
         return [self.convert(node, value, kind) for value in values]
 
+    @property
+    def has_now(self) -> bool:
+        """Whether the anchor has a time."""
+        return self._now() is not None
+
     # -- literals
 
     def node_literal(self, node: exp.Literal, scope: Scope) -> ops.Value:

@@ -104,7 +104,8 @@ def _joined(x: OpenMLDBExpressions, node: exp.Anonymous, parts: list[ops.Value])
     result = parts[0]
     for part in parts[1:]:
         result = x.bind(node, "op", "||", [result, part])
-    return result
+    # With a literal NULL among the parts, DuckDB gives it no type of its own.
+    return x.convert(node, result, "VARCHAR")
 
 
 @_named("concat_ws")
@@ -236,9 +237,9 @@ def _size(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) ->
 
 _COUNTED = "list_aggregate({parts}, 'histogram')"
 _BY_COUNT = (
-    f"list_sort(list_transform(map_entries({_COUNTED}), lambda e: {{{{'n': -e.value, 'part': e.key}}}}))"
+    f"list_sort(list_transform(map_entries({_COUNTED}), lambda __e: {{{{'n': -__e.value, 'part': __e.key}}}}))"
 )
-_MOST = f"list_transform({_BY_COUNT}[:{{n}}], lambda s: s.part)"
+_MOST = f"list_transform({_BY_COUNT}[:{{n}}], lambda __e: __e.part)"
 #: Aggregates of the parts of window_split(): given the list of parts, and a number.
 OF_PARTS = {
     "topn_frequency": "CASE WHEN coalesce(len({parts}), 0) = 0 THEN '' "
@@ -246,6 +247,21 @@ OF_PARTS = {
     "top1_ratio": f"coalesce(list_max(map_values({_COUNTED})) / len({{parts}}), 0)",
     "distinct_count": "CAST(coalesce(list_unique({parts}), 0) AS BIGINT)",
 }
+
+
+@_named("json_array_length")
+def _json_array_length(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) -> ops.Value:
+    _arity(x, node, args, 1, 1)
+    return x.sql(node, lambda s: f"CAST(json_array_length({s}) AS INTEGER)", *_texts(x, node, args))
+
+
+@_named("map")
+def _map(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) -> ops.Value:
+    """``map(key, value, key, value, ...)``"""
+    if not args or len(args) % 2:
+        x.fail(node, "map() takes a value for each key", "write map('a', 1, 'b', 2)")
+    sides = [x.bind(node, "op", "list", x.unified(node, args[place::2])) for place in (0, 1)]
+    return x.bind(node, "call", "map", sides)
 
 
 @_named("at")
@@ -460,7 +476,14 @@ def _unix_timestamp(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.
     """Seconds; of nothing, NULL or '' those of now."""
     _arity(x, node, args, 0, 1)
     if not args:
-        now = x.now(node, "TIMESTAMP")
-        return x.sql(node, lambda n: f"CAST(epoch_ms({n}) // 1000 AS BIGINT)", now)
+        return x.sql(node, _seconds, x.now(node, "TIMESTAMP"))
     time = x.convert(node, args[0], "TIMESTAMP")
-    return x.sql(node, lambda s: f"CAST(epoch_ms({s}) // 1000 AS BIGINT)", time)
+    if not x.has_now:
+        return x.sql(node, _seconds, time)
+    nothing = "{0} IS NULL OR {0} = ''" if x.type_of(args[0]) == "VARCHAR" else "{0} IS NULL"
+    absent = x.bind(node, "sql", nothing, [args[0]])
+    return x.sql(node, _seconds, x.bind(node, "op", "case", [absent, x.now(node, "TIMESTAMP"), time]))
+
+
+def _seconds(time: str) -> str:
+    return f"CAST(epoch_ms({time}) // 1000 AS BIGINT)"

@@ -30,6 +30,12 @@ class OpenMLDBParser(FeatureParser):
         TokenType.DAMP: exp.And,
         TokenType.XOR: exp.Xor,
     }
+    RANGE_PARSERS: ClassVar[dict[Any, Any]] = {
+        kind: parser for kind, parser in FeatureParser.RANGE_PARSERS.items() if kind != TokenType.DAMP
+    }
+    NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        name: parser for name, parser in FeatureParser.NO_PAREN_FUNCTION_PARSERS.items() if name != "MAP"
+    }
     EXPONENT: ClassVar[dict[Any, Any]] = {}
     BITWISE: ClassVar[dict[Any, Any]] = {**FeatureParser.BITWISE, TokenType.CARET: exp.BitwiseXor}
     FACTOR: ClassVar[dict[Any, Any]] = {**FeatureParser.FACTOR, TokenType.MOD: exp.Mod}

@@ -129,9 +129,10 @@ def _to_integer(sql: str, found: str, wanted: str) -> str:
         return _null(sql, wanted)
     if found in FLOATS or found.startswith("DECIMAL"):
         whole = f"TRY_CAST(trunc(CAST({sql} AS DOUBLE)) AS BIGINT)"
-        return whole if wanted == "BIGINT" else wrapped(whole, wanted)
-    narrow = found == "BOOLEAN" or INTEGERS.get(found, 128) <= INTEGERS[wanted]
-    return f"CAST({sql} AS {wanted})" if narrow else wrapped(sql, wanted)
+        return whole if wanted == "BIGINT" else wrapped(f"CAST({whole} AS HUGEINT)", wanted)
+    if found == "BOOLEAN" or INTEGERS.get(found, 128) <= INTEGERS[wanted]:
+        return f"CAST({sql} AS {wanted})"
+    return wrapped(f"CAST({sql} AS HUGEINT)", wanted)
 
 
 def _to_float(sql: str, found: str, wanted: str) -> str:
