@@ -236,9 +236,7 @@ def _size(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) ->
 # -- lists, of parts of texts
 
 _COUNTED = "list_aggregate({parts}, 'histogram')"
-_BY_COUNT = (
-    f"list_sort(list_transform(map_entries({_COUNTED}), lambda __e: {{{{'n': -__e.value, 'part': __e.key}}}}))"
-)
+_BY_COUNT = f"list_sort(list_transform(map_entries({_COUNTED}), lambda __e: {{{{'n': -__e.value, 'part': __e.key}}}}))"
 _MOST = f"list_transform({_BY_COUNT}[:{{n}}], lambda __e: __e.part)"
 #: Aggregates of the parts of window_split(): given the list of parts, and a number.
 OF_PARTS = {
