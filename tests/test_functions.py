@@ -285,6 +285,27 @@ def test_a_view_keeps_the_version_that_it_was_defined_with(project: Any) -> None
         project.define("v", "SELECT step(x) AS s FROM tx")
 
 
+def test_the_text_of_a_plan_calls_its_versions(project: Any) -> None:
+    @project.function(name="f")
+    def old(x: int) -> int:
+        return x + 1
+
+    @project.function(aggregate=True)
+    def many(x: list[int]) -> int:
+        return len(x)
+
+    view = project.define("v", f"SELECT discrete(f(x), 8) AS a, f(many(x) OVER w) AS b FROM tx {WINDOW}")
+
+    @project.function(name="f")
+    def new(x: int) -> int:
+        return x + 2
+
+    again = project.define("again", view.to_sql("workbench"))
+    assert again.plan.hash == view.plan.hash and str(again.plan.kinds["a"]) == "discrete:8"
+    with pytest.raises(DefinitionError, match=r"calls the Python function f\(\)"):
+        view.to_sql()
+
+
 def test_names_of_duckdb_are_taken(project: Any) -> None:
     def abs_(x: int) -> int:
         return x

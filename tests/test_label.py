@@ -339,3 +339,51 @@ def test_a_view_cannot_look_ahead(project: Any, call: str) -> None:
             "bad", f"SELECT {call.replace('w', HISTORY, 1) if '(w' in call else call} AS y FROM tx"
         )
     assert "define_label" in (caught.value.hint or "")
+
+
+def test_other_sources_ahead(project: Any) -> None:
+    label = project.define_label(
+        "sources",
+        f"SELECT n, list(n) OVER u AS both FROM tx "
+        f"WINDOW u AS (UNION (SELECT at AS ts, k, v AS n FROM ev) {HISTORY} "
+        "ROWS_RANGE BETWEEN 1h FOLLOWING AND 3h FOLLOWING MAXSIZE 4)",
+    )
+    tx, ev = stored(project, "tx"), stored(project, "ev")
+    latest = min(max(row["time"] for row in rows) for rows in (tx, ev))
+    expected = []
+    for anchor in tx:
+        if anchor["time"] + 3 * HOUR > latest:
+            continue
+        own = [
+            (row["time"], 0, row["__seq"], row["n"])
+            for row in within(ahead(True, tx, anchor), anchor, HOUR, 3 * HOUR)
+        ]
+        other = [
+            (row["time"], 1, row["__seq"], row["v"])
+            for row in ev
+            if row["k"] == anchor["k"] and HOUR <= row["time"] - anchor["time"] <= 3 * HOUR
+        ]
+        expected.append((anchor["n"], [value for *_, value in sorted([*own, *other])[:4]] or None))
+    got = [(row["n"], row["both"]) for row in label.offline().to_pyarrow().to_pylist()]
+    assert got == expected
+
+
+def test_later_rows_have_the_columns_that_a_subquery_or_join_gives_them(project: Any) -> None:
+    label = project.define_label(
+        "computed",
+        "SELECT n, list(c) OVER w AS counts FROM (SELECT n, k, ts, count(*) OVER b AS c FROM tx "
+        f"WINDOW b AS ({HISTORY})) WINDOW w AS ({HISTORY} ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING)",
+    )
+    tx = stored(project, "tx")
+    counts = {
+        row["n"]: 1
+        + len([o for o in tx if o["k"] == row["k"] and (o["time"], o["__seq"]) < (row["time"], row["__seq"])])
+        for row in tx
+    }
+    expected = [
+        (row["n"], [counts[later["n"]] for later in own[:2]])
+        for row in tx
+        if len(own := ahead(True, tx, row)) >= 2
+    ]
+    got = [(row["n"], row["counts"]) for row in label.offline().to_pyarrow().to_pylist()]
+    assert got == expected

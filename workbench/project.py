@@ -21,6 +21,7 @@ from workbench.offline.export import KindLike
 from workbench.offline.labels import as_of_time
 from workbench.offline.spine import spine_table
 from workbench.online import Engine, tidy_indexes
+from workbench.plan.horizon import looks_ahead
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql
 from workbench.plan.tables import SourceTable
@@ -340,6 +341,11 @@ class Project:
                 params=params,
                 find_view=Composition(self.storage, name),
             )
+        if any(looks_ahead(below) for below in plan.derived()):
+            raise DefinitionError(
+                "a window in a subquery looks ahead: its horizon is not that of the labelled rows",
+                hint="look ahead in the outer SELECT",
+            )
         body = Label.body(query, dialect, plan)
         return Label(self, definitions.save(self.storage, LABEL, name, plan.hash, body))
 
@@ -569,7 +575,7 @@ class Project:
             if self._functions is None or self._functions_pid != os.getpid():
                 # A DuckDB session does not survive a fork.
                 self._functions, self._functions_pid = Functions(connect(threads=1)), os.getpid()
-            self._functions.use(functions.current(self.storage))
+            self._functions.use(functions.current(self.storage), functions.every(self.storage))
             return self._functions
 
     def source_tables(self) -> dict[str, SourceTable]:

@@ -12,6 +12,7 @@ from workbench.catalog.views import ViewVersion
 from workbench.consistency import Check, Compare, Comparison, Report
 from workbench.deployment import Deployment, ensure_server, wait_for_generation
 from workbench.errors import DefinitionError, RowError, WorkbenchError
+from workbench.functions import names_in
 from workbench.offline import OfflineFeatures, Progress, Result
 from workbench.offline.cost import rows_touched
 from workbench.offline.data_lint import lint_data, lint_spine
@@ -131,6 +132,12 @@ class View:
         from workbench.plan.plain_sql import plain_sql
         from workbench.plan.text import text_of
 
+        called = [name for name, _ in names_in(self.plan)]
+        if called and dialect == "duckdb":
+            raise DefinitionError(
+                f"the view calls the Python function {called[0]}(), which plain DuckDB SQL cannot",
+                hint="use view.offline(), or view.to_sql('workbench')",
+            )
         if dialect == "workbench":
             return text_of(self.plan, self.project.source_tables())
         if dialect != "duckdb":

@@ -30,6 +30,14 @@ def current(storage: Storage) -> Sequence[PythonFunction]:
     return [get(storage, name) for name in definitions.names(storage, KIND)]
 
 
+def every(storage: Storage) -> Sequence[PythonFunction]:
+    """Return every version of every function."""
+    found = [
+        one for name in definitions.names(storage, KIND) for one in definitions.versions(storage, KIND, name)
+    ]
+    return [PythonFunction.from_json(one.body) for one in found]
+
+
 def get(storage: Storage, name: str, version: int | None = None) -> PythonFunction:
     """Return a version of a function, by default the latest; NotFound when there is none."""
     return PythonFunction.from_json(definitions.get(storage, KIND, name, version).body)

@@ -9,7 +9,18 @@ from workbench.errors import DefinitionError
 from workbench.plan import expr as e
 from workbench.plan.availability import without_availability
 from workbench.plan.expr import AggregateRef, Column, Expr, Op
-from workbench.plan.model import Aggregate, FeaturePlan, Frame, Lookup, SortKey, Source, Union, Window
+from workbench.plan.kinds import parse_kind
+from workbench.plan.model import (
+    Aggregate,
+    Feature,
+    FeaturePlan,
+    Frame,
+    Lookup,
+    SortKey,
+    Source,
+    Union,
+    Window,
+)
 from workbench.plan.tables import SourceTable
 from workbench.plan.text_expr import Leaf, expression, name
 from workbench.plan.words import duration
@@ -52,8 +63,8 @@ class _Query:
         """The SELECT, one clause a line."""
         plan = self.plan
         outputs = [name_ for name_ in printed_outputs(plan).items() if name_[1] is not None]
-        exprs = {output.name: output.expr for output in plan.outputs}
-        items = [self._item(exprs[old], str(new)) for old, new in outputs]
+        features = {output.name: output for output in plan.outputs}
+        items = [self._item(features[old], str(new)) for old, new in outputs]
         lines = ["SELECT", indent(",\n".join(items), "  "), f"FROM {self._from()}"]
         lines += [self._join(lookup) for lookup in plan.lookups]
         if plan.where is not None:
@@ -63,8 +74,12 @@ class _Query:
             lines += ["WINDOW", indent(",\n".join(windows), "  ")]
         return "\n".join(lines)
 
-    def _item(self, value: Expr, output: str) -> str:
+    def _item(self, feature: Feature, output: str) -> str:
+        value = feature.expr
         text = self._in_select(value)
+        if feature.kind is not None:
+            kind = parse_kind(feature.kind)
+            text = f"{kind.name}({text}{f', {kind.buckets}' if kind.buckets is not None else ''})"
         if isinstance(value, Column) and self._column(value) == output:
             return text
         return f"{text} AS {name(output)}"

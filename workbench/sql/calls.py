@@ -108,9 +108,10 @@ class Calls(Nodes):
         return filled(self, node, entry.text(types), values)
 
     def _python_call(self, node: exp.Anonymous, function: PythonFunction, scope: Scope) -> ops.Value:
-        if function.aggregate and scope.window is not None:
+        plain = not function.aggregate or "@" in node.name  # a plan's text calls an aggregate on its lists
+        if not plain and scope.window is not None:
             return self._over(node, scope)
-        if function.aggregate:
+        if not plain:
             self.fail(
                 node,
                 f"{function.name}() is an aggregate and needs a window",

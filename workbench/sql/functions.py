@@ -118,23 +118,28 @@ class Functions:
     _known: dict[str, FunctionInfo] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def use(self, functions: Iterable[PythonFunction]) -> None:
-        """Make these, and no other, the Python functions that a query can call."""
+    def use(self, functions: Iterable[PythonFunction], earlier: Iterable[PythonFunction] = ()) -> None:
+        """Make these, and no other, the Python functions that a query can call.
+
+        Parameters
+        ----------
+        functions
+            Those that are called by their names.
+        earlier
+            Versions that can only be called by their full names.
+        """
         with self._lock:
-            self._python = {function.name.casefold(): function for function in functions}
+            current = list(functions)
+            self._python = {function.full_name.casefold(): function for function in (*earlier, *current)}
             for function in self._python.values():
                 if function.full_name not in self._registered:
                     register(self.connection, function)
                     self._registered.add(function.full_name)
+            self._python |= {function.name.casefold(): function for function in current}
 
     def python(self, name: str) -> PythonFunction | None:
         """Return the Python function of that name, in any case (``clip`` or ``clip@<version>``), or None."""
-        found = self._python.get(name.partition("@")[0].casefold())
-        return (
-            found
-            if found is not None and name.casefold() in (found.name.casefold(), found.full_name.casefold())
-            else None
-        )
+        return self._python.get(name.casefold())
 
     def info(self, name: str) -> FunctionInfo:
         """Return what DuckDB knows of a function.
