@@ -387,3 +387,21 @@ def test_later_rows_have_the_columns_that_a_subquery_or_join_gives_them(project:
     ]
     got = [(row["n"], row["counts"]) for row in label.offline().to_pyarrow().to_pylist()]
     assert got == expected
+
+
+def test_a_label_may_name_a_view_and_have_parameters(project: Any) -> None:
+    project.define("small", "SELECT n, k, ts FROM tx WHERE x < 5")
+    label = project.define_label(
+        "of_view",
+        f"SELECT n, sum(n) FILTER (WHERE n > :least) OVER w AS s FROM small WINDOW w AS ({HISTORY} "
+        "ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING)",
+        params={"least": 3},
+    )
+    tx = [row for row in stored(project, "tx") if row["x"] is not None and row["x"] < 5]
+    expected = [
+        (row["n"], total([later for later in own[:2] if later["n"] > 3], "n"))
+        for row in tx
+        if len(own := ahead(True, tx, row)) >= 2
+    ]
+    assert [(row["n"], row["s"]) for row in label.offline().to_pyarrow().to_pylist()] == expected
+    project.drop_view("small")
