@@ -90,7 +90,7 @@ class Seen:
     seq: float
     values: Row
     table: str
-    rank: int = 0  # of several in a UNION ALL, the first is the newest at equal times
+    rank: int = 0  # of the same row in several parts of a UNION ALL, the first is the newest
 
 
 class Evaluator:
@@ -297,7 +297,7 @@ class Evaluator:
             run = Run(inside, row.time if inside_query else now)
             passes = source.where is None or run.holds(source.where, inside)
             if passes and self._in_order(row, order, anchor, now_order):
-                rows.append((order, row.rank, row.seq, inside))
+                rows.append((order, 0, (row.seq, row.rank), inside))
         return rows
 
     def _in_order(self, row: Seen, order: Any, anchor: Anchor, now_order: Any) -> bool:
@@ -317,7 +317,7 @@ class Evaluator:
         return row[window.order.name]
 
 
-Entry = tuple[Any, int, float, Environment]  # order, rank of the source (the anchor's is 0), seq, columns
+Entry = tuple[Any, int, Any, Environment]  # order, rank of the source (the anchor's is 0), seq, columns
 
 
 class _Lacking(dict[str, Any]):

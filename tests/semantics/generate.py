@@ -190,7 +190,8 @@ class _Query(Aggregates):
     def _where(self, inside: bool) -> Expression:
         """Now and then loosened by OR, so that some history is left; ``inside`` a subquery names are plain."""
         over_history = any(window.source is None for window in self.windows)
-        joins = bool(self.joins) and not inside and self.chance(0.5)
+        circular = any(isinstance(left, Aggregate) for join in self.joins for _, left in join.keys)
+        joins = bool(self.joins) and not inside and not circular and self.chance(0.5)
         if over_history:
             joins = joins and "where on joins" in self.clauses
         scope = self._plain(self._anchor_scope()) if inside else self._row_scope(joins=joins)

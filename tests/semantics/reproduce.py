@@ -8,8 +8,8 @@ from dataclasses import replace
 from .brute_force import Table
 from .data import Batch, Data
 from .evaluation import Row
-from .query import Aggregate, Call, Column, Expression, Join, Query, Source
-from .text import render
+from .query import Aggregate, Call, Column, Expression, Query, direct, nodes
+from .text import render, views
 
 Fails = Callable[[Data, Query], bool]
 
@@ -37,22 +37,32 @@ def minimise(data: Data, query: Query, fails: Fails, attempts: int = 150) -> tup
 def describe(data: Data, query: Query) -> str:
     """The query, and the tables' rows in order of arrival."""
     lines = [render(query), ""]
-    used = {query.table, *(join.table for join in query.joins)}
-    used |= {window.source.table for window in query.windows if window.source}
+    used = _tables(query)
+    for view, text in views(query).items():
+        lines += [f"view {view}:", text, ""]
     for batch in data.batches:
         if batch.table in used:
             lines += [f"{batch.table} <- seq {row.seq}: {_shown(row.values)}" for row in batch.rows]
     return "\n".join(lines)
 
 
+def _tables(query: Query) -> set[str]:
+    """The tables that a query reads, in the queries inside it too."""
+    sources = [source for window in query.windows for source in (window.source, *window.union) if source]
+    used = {query.table, *(join.table for join in query.joins), *(source.table for source in sources)}
+    return used.union(*(_tables(part) for part in direct(query)))
+
+
 def _shown(row: Row) -> str:
     return "{" + ", ".join(f"{name}: {value!s}" for name, value in row.items()) + "}"
 
 
-def _smaller_queries(query: Query) -> Iterator[Query]:
+def _smaller_queries(query: Query, whole: bool = True) -> Iterator[Query]:
+    """Queries with less; of one inside another (not ``whole``) the outputs stay, as others read them."""
     for n in range(1, len(query.outputs)):
-        if len(query.outputs) > 2:
+        if len(query.outputs) > 2 and whole:
             yield replace(query, outputs=(query.outputs[0], query.outputs[n]))
+    yield from _inside(query, lambda part: _smaller_queries(part, whole=False))
     if query.where:
         yield replace(query, where=())
     if query.where_in != "query" and not query.derived:
@@ -63,7 +73,7 @@ def _smaller_queries(query: Query) -> Iterator[Query]:
             yield without
         if join.conditions or join.order or join.where is not None:
             yield _with_join(query, n, replace(join, conditions=(), order=None, where=None))
-    used = {node.window for node in _nodes(query) if isinstance(node, Aggregate)}
+    used = {node.window for node in nodes(query) if isinstance(node, Aggregate)}
     for n, window in enumerate(query.windows):
         if window.name not in used:
             yield replace(query, windows=query.windows[:n] + query.windows[n + 1 :])
@@ -72,6 +82,9 @@ def _smaller_queries(query: Query) -> Iterator[Query]:
             replace(window, frame=None),
             replace(window, maxsize=None),
             replace(window, exclude_current_row=False),
+            replace(window, exclude_current_time=False),
+            replace(window, instance_not_in_window=False),
+            replace(window, union=window.union[1:]),
         ]
         if window.source:
             simpler.append(replace(window, source=replace(window.source, where=None)))
@@ -102,32 +115,22 @@ def _parts(node: Expression) -> Iterator[Expression]:
                     yield replace(node, args=(part, *node.args[1:]))
 
 
-def _nodes(query: Query) -> Iterator[Expression]:
-    stack: list[Expression] = [output.expression for output in query.outputs] + list(query.where)
-    stack += [column.expression for part in _with_columns(query) for column in part.derived]
-    for join in query.joins:
-        stack += [*join.conditions, *(left for _, left in join.keys)]
-        if join.where is not None:
-            stack.append(join.where)
-    for window in query.windows:
-        stack += [key.anchor for key in window.partition]
-        if window.source and window.source.where is not None:
-            stack.append(window.source.where)
-    while stack:
-        node = stack.pop()
-        yield node
-        if isinstance(node, Call | Aggregate):
-            stack += node.args
-        if isinstance(node, Aggregate) and node.where is not None:
-            stack.append(node.where)
-
-
-def _with_columns(query: Query) -> list[Query | Join | Source]:
-    return [query, *query.joins, *(window.source for window in query.windows if window.source)]
+def _inside(query: Query, left_out: Callable[[Query], Iterator[Query]]) -> Iterator[Query]:
+    """The query with one of those inside it made smaller."""
+    if query.inner:
+        yield from (replace(query, inner=inner) for inner in left_out(query.inner))
+    for n, join in enumerate(query.joins):
+        if join.inner:
+            yield from (_with_join(query, n, replace(join, inner=inner)) for inner in left_out(join.inner))
+    for n, window in enumerate(query.windows):
+        if window.source and window.source.inner and not window.source.more:
+            for inner in left_out(window.source.inner):
+                other = replace(window, source=replace(window.source, inner=inner))
+                yield replace(query, windows=(*query.windows[:n], other, *query.windows[n + 1 :]))
 
 
 def _aliases(query: Query) -> set[str]:
-    return {node.source for node in _nodes(query) if isinstance(node, Column)}
+    return {node.source for node in nodes(query) if isinstance(node, Column)}
 
 
 def _smaller_data(data: Data) -> Iterator[Data]:

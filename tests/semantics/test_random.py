@@ -112,5 +112,7 @@ def test_the_seeds_cover_what_they_should() -> None:
         "ROWS BETWEEN", "ROWS_RANGE BETWEEN", " RANGE BETWEEN", "OPEN PRECEDING", "UNBOUNDED PRECEDING", "INTERVAL",
         "EXCLUDE CURRENT_ROW", "MAXSIZE", "LAST JOIN", "(FROM ev", "(FROM tx", "FILTER (WHERE", "WHERE", "ORDER BY o",
         "ORDER BY d", "CASE", "CAST", "now()", "count(DISTINCT", "lag(", "list(", "string_agg(", "OVER (PARTITION",
+        "(UNION ", "UNION ALL", "EXCLUDE CURRENT_TIME", "INSTANCE_NOT_IN_WINDOW", "GROUP BY", "IGNORE NULLS",
+        "nth_value(", "_where(", "_cate(", "LAST JOIN (SELECT", "FROM (SELECT", "WITH ", " DESC)",
     ]:  # fmt: skip
         assert text.count(clause) >= 5, clause
