@@ -17,12 +17,10 @@ import pytest
 from tests.plan.conftest import NAMES, SNAPSHOTS, TABLES
 from workbench.errors import WorkbenchError
 from workbench.plan.explain import explain
-from workbench.plan.join_form import bulk_lookup
 from workbench.plan.model import FeaturePlan, Lookup
 from workbench.plan.plain_sql import plain_sql
 from workbench.plan.request_form import RequestForm
-from workbench.plan.stages import Stage, stages
-from workbench.plan.window_form import can_lower, window_form
+from workbench.plan.stages import Stage
 
 WRITE = bool(os.environ.get("WORKBENCH_WRITE_SNAPSHOTS"))
 _CLAUSES = re.compile(
@@ -36,27 +34,25 @@ def plan_json(plan: FeaturePlan) -> str:
 
 
 def lowered(plan: FeaturePlan) -> str:
+    """The request forms of a plan and of those that it stands on, and its bulk form."""
+    types = {name: dict(table.columns) for name, table in TABLES.items()}
+    parts = []
+    for number, part in enumerate(plan.nested(), start=1 - len(plan.nested())):
+        parts += _request_forms(part, f", plan {-number} below" if number else "")
+    try:
+        parts.append(("offline, and plain SQL", plain_sql(plan, types)))
+    except WorkbenchError as error:
+        parts.append(("offline, and plain SQL", f"-- {error.message}"))
+    return "\n".join(f"-- {title}\n{laid_out(sql)}\n" for title, sql in parts)
+
+
+def _request_forms(plan: FeaturePlan, which: str) -> list[tuple[str, str]]:
     def rows(part: Stage | Lookup, anchors: str) -> str:
         return f"rows_{part.name}"
 
-    types = {name: dict(table.columns) for name, table in TABLES.items()}
     single = RequestForm(plan, rows, "request", grouped=False, request_included=True)
     grouped = RequestForm(plan, rows, "request", grouped=True)
-    parts = [("one request", single.sql()), ("many requests", grouped.sql())]
-    anchors = "anchors"
-    for lookup in plan.lookups:
-        table = lookup.source.table
-        sql = bulk_lookup(plan, lookup, table, types[table], anchors)
-        parts.append((f"offline, lookup {lookup.name}", sql or "in the request form"))
-    for stage in stages(plan):
-        table = stage.source.table
-        sql = window_form(stage, table, types[table], anchors) if can_lower(stage, True) else None
-        parts.append((f"offline, stage {stage.name}", sql or "in the request form"))
-    try:
-        parts.append(("plain", plain_sql(plan, types)))
-    except WorkbenchError as error:
-        parts.append(("plain", f"-- {error.message}"))
-    return "\n".join(f"-- {title}\n{laid_out(sql)}\n" for title, sql in parts)
+    return [(f"one request{which}", single.sql()), (f"many requests{which}", grouped.sql())]
 
 
 def laid_out(sql: str) -> str:

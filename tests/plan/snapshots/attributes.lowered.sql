@@ -20,20 +20,7 @@ SELECT true AS __keep, a."id" AS "id", __a0 AS "s", __a1 AS "second", __a2 AS "m
 FROM request a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor
 
--- offline, stage s0
-WITH s AS (SELECT r.__seq, epoch_us(r."ts") AS __ord, CASE WHEN r."ts" IS NULL THEN r.__seq END AS __alone, r."card" AS __k0, r."amount", r."card", r."n", r."ts"
-FROM tx r),
-n AS (SELECT *, row_number() OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq) AS __q, CASE WHEN __ord IS NULL THEN 0 ELSE count(CASE WHEN true THEN 1 END) OVER (PARTITION BY __k0, __alone ORDER BY __ord NULLS FIRST RANGE BETWEEN UNBOUNDED PRECEDING AND 3600000000 PRECEDING) END AS __older_3600000000, CASE WHEN __ord IS NULL THEN 0 ELSE count(CASE WHEN true THEN 1 END) OVER (PARTITION BY __k0, __alone ORDER BY __ord NULLS FIRST RANGE BETWEEN UNBOUNDED PRECEDING AND 86400000001 PRECEDING) END AS __older_86400000001
-FROM s),
-b AS (SELECT *, CASE WHEN (greatest(greatest(__older_86400000001 + 1, 1), (__older_3600000000) - 3 + 1)) > (__older_3600000000) THEN __q + 1 ELSE __q - (greatest(greatest(__older_86400000001 + 1, 1), (__older_3600000000) - 3 + 1)) END AS __from_w0, CASE WHEN (greatest(greatest(__older_86400000001 + 1, 1), (__older_3600000000) - 3 + 1)) > (__older_3600000000) THEN __q + 1 ELSE __q - (__older_3600000000) END AS __to_w0, CASE WHEN (greatest(__q - 2, 1)) > (__q - 2) THEN __q + 1 ELSE __q - (greatest(__q - 2, 1)) END AS __from_w1, CASE WHEN (greatest(__q - 2, 1)) > (__q - 2) THEN __q + 1 ELSE __q - (__q - 2) END AS __to_w1, CASE WHEN (greatest(greatest(__q - 9, 1), (least(__q - 0, __q - 1)) - 4 + 1)) > (least(__q - 0, __q - 1)) THEN __q + 1 ELSE __q - (greatest(greatest(__q - 9, 1), (least(__q - 0, __q - 1)) - 4 + 1)) END AS __from_w2, CASE WHEN (greatest(greatest(__q - 9, 1), (least(__q - 0, __q - 1)) - 4 + 1)) > (least(__q - 0, __q - 1)) THEN __q + 1 ELSE __q - (least(__q - 0, __q - 1)) END AS __to_w2
-FROM n),
-v AS (SELECT __seq, sum(r."amount") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a0, first_value(r."amount") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w1 PRECEDING AND __to_w1 PRECEDING) AS __a1, min(r."n") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w2 PRECEDING AND __to_w2 PRECEDING) AS __a2
-FROM b r)
-SELECT a.__anchor, v.* EXCLUDE (__seq)
-FROM anchors a
-JOIN v ON v.__seq = a.__seq
-
--- plain
+-- offline, and plain SQL
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card", r."amount", r."n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),

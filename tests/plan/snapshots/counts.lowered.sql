@@ -18,20 +18,7 @@ SELECT true AS __keep, a."id" AS "id", __a0 AS "cnt_3h", __a1 AS "total", __a2 A
 FROM request a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor
 
--- offline, stage s0
-WITH s AS (SELECT r.__seq, epoch_us(r."ts") AS __ord, CASE WHEN r."ts" IS NULL THEN r.__seq END AS __alone, r."card" AS __k0, r."amount", r."card", r."n", r."ts"
-FROM tx r),
-n AS (SELECT *, row_number() OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq) AS __q, CASE WHEN __ord IS NULL THEN 0 ELSE count(CASE WHEN true THEN 1 END) OVER (PARTITION BY __k0, __alone ORDER BY __ord NULLS FIRST RANGE BETWEEN UNBOUNDED PRECEDING AND 10800000001 PRECEDING) END AS __older_10800000001
-FROM s),
-b AS (SELECT *, CASE WHEN (greatest(__older_10800000001 + 1, 1)) > (__q) THEN __q + 1 ELSE __q - (greatest(__older_10800000001 + 1, 1)) END AS __from_w0, CASE WHEN (greatest(__older_10800000001 + 1, 1)) > (__q) THEN __q + 1 ELSE __q - (__q) END AS __to_w0, CASE WHEN (greatest(__q - 4, 1)) > (__q - 0) THEN __q + 1 ELSE __q - (greatest(__q - 4, 1)) END AS __from_w1, CASE WHEN (greatest(__q - 4, 1)) > (__q - 0) THEN __q + 1 ELSE __q - (__q - 0) END AS __to_w1
-FROM n),
-v AS (SELECT __seq, count(*) OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a0, sum(r."amount") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a1, avg(r."n") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w1 PRECEDING AND __to_w1 PRECEDING) AS __a2
-FROM b r)
-SELECT a.__anchor, v.* EXCLUDE (__seq)
-FROM anchors a
-JOIN v ON v.__seq = a.__seq
-
--- plain
+-- offline, and plain SQL
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card", r."amount", r."n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),

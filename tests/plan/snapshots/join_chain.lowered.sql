@@ -26,21 +26,7 @@ LEFT JOIN l_j1 r ON r.__anchor = a.__anchor)
 SELECT coalesce((a.__j1_c0 > 10), false) AS __keep, CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN a."id" END AS "id", CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN a.__j1_c0 END AS "limit_", CASE WHEN coalesce((a.__j1_c0 > 10), false) THEN (a.__j1_c0 - a."amount") END AS "room"
 FROM __with_1 a ORDER BY a.__anchor
 
--- offline, lookup j0
-SELECT a.*, r.__j0_c0
-FROM anchors a
-ASOF LEFT JOIN (SELECT r."card" AS __k0, r."card" AS __j0_c0, r."at" AS __time
-FROM logins r
-QUALIFY row_number() OVER (PARTITION BY r."card", r."at" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a."card" AND a."ts" >= r.__time
-
--- offline, lookup j1
-SELECT a.*, r.__j1_c0
-FROM anchors a
-LEFT JOIN (SELECT r."card" AS __k0, r."limit_" AS __j1_c0
-FROM cards r
-QUALIFY row_number() OVER (PARTITION BY r."card" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a.__j0_c0
-
--- plain
+-- offline, and plain SQL
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card", r."amount"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),

@@ -16,14 +16,7 @@ LEFT JOIN l_j0 r ON r.__anchor = a.__anchor)
 SELECT true AS __keep, a."id" AS "id", a.__j0_c0 AS "device", (a.__j0_c1 + 1) AS "next_score", (a."ts" - a.__j0_c2) AS "since"
 FROM __with_0 a ORDER BY a.__anchor
 
--- offline, lookup j0
-SELECT a.*, r.__j0_c0, r.__j0_c1, r.__j0_c2
-FROM anchors a
-ASOF LEFT JOIN (SELECT r."card" AS __k0, r."device" AS __j0_c0, r."score" AS __j0_c1, r."at" AS __j0_c2, r."at" AS __time
-FROM logins r
-QUALIFY row_number() OVER (PARTITION BY r."card", r."at" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a."card" AND a."ts" >= r.__time
-
--- plain
+-- offline, and plain SQL
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),

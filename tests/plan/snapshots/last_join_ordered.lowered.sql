@@ -18,10 +18,7 @@ LEFT JOIN l_j0 r ON r.__anchor = a.__anchor)
 SELECT true AS __keep, a."id" AS "id", a.__j0_c0 AS "score"
 FROM __with_0 a ORDER BY a.__anchor
 
--- offline, lookup j0
-in the request form
-
--- plain
+-- offline, and plain SQL
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card", r."n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),

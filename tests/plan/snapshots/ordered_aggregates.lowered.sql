@@ -18,20 +18,7 @@ SELECT true AS __keep, __a0 AS "l", __a1 AS "s", __a2 AS "f", __a3 AS "m", __a4 
 FROM request a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor
 
--- offline, stage s0
-WITH s AS (SELECT r.__seq, epoch_us(r."ts") AS __ord, CASE WHEN r."ts" IS NULL THEN r.__seq END AS __alone, r."card" AS __k0, r."amount", r."card", r."mcc", r."n", r."ts"
-FROM tx r),
-n AS (SELECT *, row_number() OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq) AS __q
-FROM s),
-b AS (SELECT *, CASE WHEN (greatest(__q - 5, 1)) > (__q - 0) THEN __q + 1 ELSE __q - (greatest(__q - 5, 1)) END AS __from_w0, CASE WHEN (greatest(__q - 5, 1)) > (__q - 0) THEN __q + 1 ELSE __q - (__q - 0) END AS __to_w0
-FROM n),
-v AS (SELECT __seq, list(r."n") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a0, list_aggregate(list(r."mcc") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING), 'string_agg', '-') AS __a1, first_value(r."mcc") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a2, list_aggregate(list(r."mcc") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING), 'mode') AS __a3, arg_max(r."mcc", r."amount" ORDER BY r.__q) OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a4, count(DISTINCT r."mcc") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a5
-FROM b r)
-SELECT a.__anchor, v.* EXCLUDE (__seq)
-FROM anchors a
-JOIN v ON v.__seq = a.__seq
-
--- plain
+-- offline, and plain SQL
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."card", r."amount", r."n", r."mcc"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),

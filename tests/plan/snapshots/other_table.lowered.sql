@@ -21,29 +21,7 @@ SELECT true AS __keep, a."id" AS "id", __a0 AS "best", __a1 AS "web"
 FROM request a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor
 
--- offline, stage s0
-WITH x AS MATERIALIZED (SELECT a.__anchor, epoch_us(a."ts") AS __ord, 9223372036854775807 AS __tie, CAST(a."card" AS VARCHAR) AS __k0
-FROM anchors a),
-s AS (SELECT r.__seq, epoch_us(r."at") AS __ord, r."card" AS __k0, r."at", r."card", r."device", r."score"
-FROM logins r
-WHERE r."at" IS NOT NULL AND r."card" IS NOT NULL AND (r."card") IN (SELECT (__k0)
-FROM x) AND (r."score" > 1)),
-n AS (SELECT *, count(CASE WHEN __anchor IS NULL THEN 1 END) OVER (PARTITION BY __k0 ORDER BY __ord NULLS FIRST, __tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS __visible
-FROM (SELECT * EXCLUDE (__seq), __seq * 2 + 1 AS __tie
-FROM s
-UNION ALL BY NAME SELECT *
-FROM x)),
-q AS (SELECT *, row_number() OVER (PARTITION BY __k0 ORDER BY __anchor NULLS FIRST, __ord, __tie) AS __q
-FROM n),
-b AS (SELECT *, CASE WHEN (greatest(__visible + 1 - 5, 1)) > (least(__visible + 1 - 0, __visible)) THEN __q + 1 ELSE __q - (greatest(__visible + 1 - 5, 1)) END AS __from_w0, CASE WHEN (greatest(__visible + 1 - 5, 1)) > (least(__visible + 1 - 0, __visible)) THEN __q + 1 ELSE __q - (least(__visible + 1 - 0, __visible)) END AS __to_w0
-FROM q),
-v AS (SELECT __anchor, max(r."score") OVER (PARTITION BY __k0 ORDER BY __anchor NULLS FIRST, __ord, __tie ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a0, count(CASE WHEN (r."device" = 'web') THEN 1 END) OVER (PARTITION BY __k0 ORDER BY __anchor NULLS FIRST, __ord, __tie ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a1
-FROM b r)
-SELECT *
-FROM v
-WHERE __anchor IS NOT NULL
-
--- plain
+-- offline, and plain SQL
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),

@@ -14,10 +14,7 @@ SELECT true AS __keep, a."id" AS "id", __a0 AS "same", __a1 AS "total"
 FROM request a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor
 
--- offline, stage s0
-in the request form
-
--- plain
+-- offline, and plain SQL
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."n", r."mcc"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),

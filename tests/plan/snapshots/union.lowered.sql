@@ -54,13 +54,7 @@ FROM request a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor
 JOIN g_s1 ON g_s1.__anchor = a.__anchor ORDER BY a.__anchor
 
--- offline, stage s0
-in the request form
-
--- offline, stage s1
-in the request form
-
--- plain
+-- offline, and plain SQL
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card", r."n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),

@@ -24,21 +24,7 @@ SELECT coalesce(((a."amount" > 0) AND (a."n" < 20)), false) AS __keep, CASE WHEN
 FROM request a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor ORDER BY a.__anchor
 
--- offline, stage s0
-WITH s AS (SELECT r.__seq, epoch_us(CAST(r."day" AS TIMESTAMP)) AS __ord, CASE WHEN r."day" IS NULL THEN r.__seq END AS __alone, r."card" AS __k0, r."amount", r."card", r."day", r."n", r."ts"
-FROM tx r
-WHERE ((r."amount" > 0) AND (r."n" < 20))),
-n AS (SELECT *, row_number() OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq) AS __q
-FROM s),
-b AS (SELECT *, CASE WHEN (greatest(1, 1)) > (__q) THEN __q + 1 ELSE __q - (greatest(1, 1)) END AS __from_w0, CASE WHEN (greatest(1, 1)) > (__q) THEN __q + 1 ELSE __q - (__q) END AS __to_w0
-FROM n),
-v AS (SELECT __seq, sum((r."amount" * 2)) OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a0
-FROM b r)
-SELECT a.__anchor, v.* EXCLUDE (__seq)
-FROM anchors a
-JOIN v ON v.__seq = a.__seq
-
--- plain
+-- offline, and plain SQL
 WITH __t0 AS MATERIALIZED (SELECT a.*
 FROM (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card", r."amount", r."n", r."day"
 FROM (SELECT *, rowid AS __seq

@@ -30,33 +30,7 @@ FROM request a
 JOIN g_s0 ON g_s0.__anchor = a.__anchor
 JOIN g_s1 ON g_s1.__anchor = a.__anchor ORDER BY a.__anchor
 
--- offline, stage s0
-WITH s AS (SELECT r.__seq, epoch_us(r."ts") AS __ord, CASE WHEN r."ts" IS NULL THEN r.__seq END AS __alone, r."ts"
-FROM tx r),
-n AS (SELECT *, row_number() OVER (PARTITION BY __alone ORDER BY __ord, __seq) AS __q
-FROM s),
-b AS (SELECT *, CASE WHEN (greatest(1, 1)) > (__q) THEN __q + 1 ELSE __q - (greatest(1, 1)) END AS __from_w0, CASE WHEN (greatest(1, 1)) > (__q) THEN __q + 1 ELSE __q - (__q) END AS __to_w0
-FROM n),
-v AS (SELECT __seq, count(*) OVER (PARTITION BY __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w0 PRECEDING AND __to_w0 PRECEDING) AS __a0
-FROM b r)
-SELECT a.__anchor, v.* EXCLUDE (__seq)
-FROM anchors a
-JOIN v ON v.__seq = a.__seq
-
--- offline, stage s1
-WITH s AS (SELECT r.__seq, CAST(r."n" AS BIGINT) AS __ord, CASE WHEN r."n" IS NULL THEN r.__seq END AS __alone, r."card" AS __k0, r."card", r."n", r."ts"
-FROM tx r),
-n AS (SELECT *, row_number() OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq) AS __q, CASE WHEN __ord IS NULL THEN 0 ELSE count(CASE WHEN true THEN 1 END) OVER (PARTITION BY __k0, __alone ORDER BY __ord NULLS FIRST RANGE BETWEEN UNBOUNDED PRECEDING AND 6 PRECEDING) END AS __older_6
-FROM s),
-b AS (SELECT *, CASE WHEN (greatest(__older_6 + 1, 1)) > (__q) THEN __q + 1 ELSE __q - (greatest(__older_6 + 1, 1)) END AS __from_w1, CASE WHEN (greatest(__older_6 + 1, 1)) > (__q) THEN __q + 1 ELSE __q - (__q) END AS __to_w1
-FROM n),
-v AS (SELECT __seq, max(r."n") OVER (PARTITION BY __k0, __alone ORDER BY __ord, __seq ROWS BETWEEN __from_w1 PRECEDING AND __to_w1 PRECEDING) AS __a1
-FROM b r)
-SELECT a.__anchor, v.* EXCLUDE (__seq)
-FROM anchors a
-JOIN v ON v.__seq = a.__seq
-
--- plain
+-- offline, and plain SQL
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."card", r."n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),
