@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -90,6 +91,20 @@ _RANDOM = frozenset({"reservoir_quantile"})
 
 #: Parts of DuckDB's grammar that look like functions and are not in its list.
 _SYNTAX = frozenset({"coalesce", "ifnull", "try"})
+
+
+#: Rows without field names, as list_zip makes them: DuckDB shows the type and cannot read it.
+_UNNAMED = re.compile(r"STRUCT\(([\w() ]+(?:, [\w() ]+)*)\)((?:\[\])*)")
+
+
+def _null(kind: str) -> str:
+    """A value of a type."""
+    row = _UNNAMED.fullmatch(kind)
+    if row is None or any(" " in field for field in row[1].split(", ")):
+        return f"CAST(NULL AS {kind})"
+    depth = len(row[2]) // 2
+    fields = ", ".join(f"CAST(NULL AS {field})" for field in row[1].split(", "))
+    return f"{'[' * depth}row({fields}){']' * depth}"
 
 
 @dataclass(frozen=True)
@@ -203,7 +218,7 @@ class Functions:
         with self._lock:
             key = (sql, columns)
             if key not in self._types:
-                typed = ", ".join(f"CAST(NULL AS {kind}) AS c{i}" for i, kind in enumerate(columns))
+                typed = ", ".join(f"{_null(kind)} AS c{i}" for i, kind in enumerate(columns))
                 source = f" FROM (SELECT {typed})" if columns else ""
                 (self._types[key],) = self.describe(f"SELECT {sql}{source}").values()
             return self._types[key]

@@ -10,23 +10,22 @@ from workbench.sql.catalogue.entry import Function, Part
 _POINTS = {
     "rows": Part("list", ("struct_pack(t := {time}, x := CAST({x} AS DOUBLE))",), where="{x} IS NOT NULL")
 }
-_T, _X = "(e.t - m.t0) / 1000000", "e.x"
+_MEANS = (
+    "list_transform([{rows}[1].t], lambda z: struct_pack(t0 := z, "
+    "t := list_avg(list_transform({rows}, lambda e: e.t - z)) / 1000000, "
+    "x := list_avg(list_transform({rows}, lambda e: e.x))))"
+)
+_T = "((e.t - m.t0) / 1000000 - m.t)"
 _SLOPE = (
-    "list_transform([struct_pack("
-    "t0 := {rows}[1].t, "
-    "t := list_avg(list_transform({rows}, lambda e: e.t - {rows}[1].t)) / 1000000, "
-    "x := list_avg(list_transform({rows}, lambda e: e.x)))], "
-    f"lambda m: list_sum(list_transform({{rows}}, lambda e: ({_T} - m.t) * ({_X} - m.x))) "
-    f"/ nullif(list_sum(list_transform({{rows}}, lambda e: pow({_T} - m.t, 2))), 0))[1] * epoch({{per}})"
+    f"list_transform({_MEANS}, lambda m: list_sum(list_transform({{rows}}, lambda e: {_T} * (e.x - m.x))) "
+    f"/ nullif(list_sum(list_transform({{rows}}, lambda e: pow({_T}, 2))), 0))[1] * epoch({{per}})"
 )
 _VALUES = {"values": Part("list", ("CAST({x} AS DOUBLE)",), where="{x} IS NOT NULL")}
 
 
-def _native(
-    name: str, parameters: str, what: str, example: str, gives: Any, aliases: tuple[str, ...] = ()
-) -> Function:
+def _native(name: str, parameters: str, what: str, example: str, gives: Any, **more: Any) -> Function:
     return Function(
-        name, parameters, what, example, gives, native=name, aggregate=True, aliases=aliases, source="DuckDB"
+        name, parameters, what, example, gives, native=name, aggregate=True, source="DuckDB", **more
     )
 
 
@@ -56,10 +55,15 @@ FUNCTIONS = (
         "The standard deviation of a sample; NULL for fewer than two values. Also stddev_pop, var_samp, var_pop.",
         "stddev(amount) OVER w",
         12.909944487358056,
-        ("std",),
+        aliases=("std",),
     ),
     _native(
-        "entropy", "x", "Shannon's entropy of the values in bits.", "entropy(shop) OVER w", 0.8112781244591328
+        "entropy",
+        "x",
+        "Shannon's entropy of the values in bits.",
+        "entropy(shop) OVER w",
+        0.8112781244591328,
+        empty="0",
     ),
     Function(
         "cv",
@@ -124,9 +128,9 @@ FUNCTIONS = (
         30.0,
         parts=_VALUES,
         result=(
-            "list_transform([list_reduce(list_transform({values}, lambda v: struct_pack(n := v, d := 1.0::DOUBLE)), "
-            "lambda a, e: struct_pack(n := a.n * (1 - coalesce({alpha}, 0)) + e.n, "
-            "d := a.d * (1 - coalesce({alpha}, 0)) + e.d))], lambda s: s.n / s.d)[1]"
+            "list_sum(list_transform(list_reverse({values}), "
+            "lambda v, i: v * pow(1 - coalesce({alpha}, 0), i - 1))) "
+            "/ list_sum(list_transform({values}, lambda v, i: pow(1 - coalesce({alpha}, 0), i - 1)))"
         ),
         source="OpenMLDB; pandas ewm(adjust=True, ignore_na=True)",
     ),

@@ -12,16 +12,8 @@ from workbench.sql.catalogue.entry import Function, Part
 _TIMES = {"times": Part("list", ("{time}",))}
 
 
-def _over_gaps(first: str, step: str) -> str:
-    """DuckDB text of ``g``, which begins as ``first`` and with each gap ``e.t - a.t`` becomes ``step``."""
-    return (
-        f"list_reduce(list_transform({{times}}, lambda t: struct_pack(t := t, g := {first})), "
-        f"lambda a, e: struct_pack(t := e.t, g := {step})).g"
-    )
-
-
-_MEAN_GAP = "({times}[-1] - {times}[1]) / (len({times}) - 1)"
-_SQUARES = _over_gaps("0.0::DOUBLE", "a.g + pow(e.t - a.t - m, 2)")
+#: Seconds between each row and the one before it.
+_GAPS = "list_transform(list_zip({times}[2:], {times}, true), lambda e: (e[1] - e[2]) / 1000000)"
 _WEIGHT = "pow(0.5, ({now} - e.t) / 1000000 / epoch({half_life}))"
 _DECAYED = {
     "rows": Part("list", ("struct_pack(t := {time}, x := CAST({x} AS DOUBLE))",), where="{x} IS NOT NULL")
@@ -107,16 +99,10 @@ FUNCTIONS = (
         result="({last} - {first}) / 1000000 / nullif({rows} - 1, 0)",
         source="inter-event time",
     ),
-    _gap("min", "The shortest", f"{_over_gaps('NULL::BIGINT', 'least(a.g, e.t - a.t)')} / 1000000", 7200.0),
+    _gap("min", "The shortest", f"list_min({_GAPS})", 7200.0),
+    _gap("max", "The longest", f"list_max({_GAPS})", 86400.0),
     _gap(
-        "max", "The longest", f"{_over_gaps('NULL::BIGINT', 'greatest(a.g, e.t - a.t)')} / 1000000", 86400.0
-    ),
-    _gap(
-        "std",
-        "The standard deviation (of a sample) of the",
-        f"CASE WHEN len({{times}}) > 2 THEN list_transform([{_MEAN_GAP}], "
-        f"lambda m: sqrt({_SQUARES} / (len({{times}}) - 2)) / 1000000)[1] END",
-        34529.98696785158,
+        "std", "The standard deviation (of a sample) of the", f"list_stddev_samp({_GAPS})", 34529.98696785158
     ),
     Function(
         "session_count",
@@ -125,7 +111,10 @@ FUNCTIONS = (
         "session_count(INTERVAL 6 HOURS) OVER w",
         3,
         parts=_TIMES,
-        result=f"coalesce({_over_gaps('1', 'a.g + CAST((e.t - a.t) / 1000000 > epoch({gap}) AS INTEGER)')}, 0)",
+        result=(
+            "CASE WHEN {times} IS NULL THEN 0 "
+            f"ELSE 1 + len(list_filter({_GAPS}, lambda g: g > epoch({{gap}}))) END"
+        ),
         empty="0",
         source="1 + number of gaps > gap",
     ),
