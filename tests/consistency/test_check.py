@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+import workbench
 from tests import shop
 from tests.plan.conftest import NAMES, SNAPSHOTS
 from workbench.consistency import check as check_module
@@ -185,3 +188,16 @@ def test_a_row_missing_from_an_index_is_found(own_project: Any, monkeypatch: pyt
     assert all(
         example.offline == example.request + 1 for example in report.examples if example.feature == "logins"
     )
+
+
+def test_places_by_id_are_compared_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = workbench.open(tmp_path)
+    rows = [{"id": f"r{i}", "ts": datetime(2024, 1, 1), "k": i % 2} for i in range(6)]
+    project.create_table("t", rows, time="ts", id="id")
+    view = project.define("v", "SELECT count(*) OVER (PARTITION BY k ORDER BY ts) AS n FROM t")
+    report = view.check("all")
+    assert (report.compared, report.different) == (12, 0)
+    seqs = IndexReader.seqs
+    monkeypatch.setattr(IndexReader, "seqs", lambda self, ids: [1, *seqs(self, ids)[1:-1], None])
+    report = view.check("all")
+    assert (report.by_feature, report.examples[0].row) == ({"place by id": 1}, {"id": "r5"})

@@ -18,6 +18,7 @@ from workbench.consistency.values import equal
 from workbench.offline import OfflineFeatures, Progress
 from workbench.online import Answer, Engine
 from workbench.plan.model import FeaturePlan
+from workbench.plan.render import quote
 from workbench.storage import Storage
 from workbench.values import wire
 
@@ -25,6 +26,8 @@ BATCH_ROWS = 64
 EXAMPLES = 20
 #: What differs where one side leaves out a row that the other answers.
 WHERE = "WHERE"
+#: What differs where a request with the id of a stored row is not answered at that row's place.
+PLACE = "place by id"
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,24 @@ class Check:
             if step:
                 done = min(start + BATCH_ROWS, anchors.num_rows)
                 step(f"comparing {done:,} of {anchors.num_rows:,} rows", done / max(anchors.num_rows, 1))
+        self._places(seqs, cut, counter)
         if progress:
             progress("done", 1.0)
         return counter.report(self.view, total, len(seqs), cut)
+
+    def _places(self, seqs: Sequence[int], cut: int, counter: _Counter) -> None:
+        """Compare where requests with the ids of stored rows are placed with where these rows stand."""
+        column = self.storage.table(self.plan.table).id_column
+        if column is None or not seqs:
+            return
+        with self.storage.snapshot(cut) as snapshot, self.storage.connect() as connection:
+            relation = snapshot.relation(connection, self.plan.table, seqs=seqs)
+            rows = connection.execute(
+                f"SELECT __seq, {quote(column)} FROM {relation} ORDER BY __seq"
+            ).fetchall()
+        found = self.engine.stored_seqs([name for _, name in rows])
+        for (seq, name), place in zip(rows, found, strict=True):
+            counter.add_place(seq, {column: name}, place)
 
 
 class _Counter:
@@ -98,6 +116,12 @@ class _Counter:
                 self.compared += 1
                 if answer.reason is None:
                     self._differs(WHERE, seq, row, "left out", answer.features or str(answer.error))
+
+    def add_place(self, seq: int, row: dict[str, Any], found: int | None) -> None:
+        """Compare the place of a stored row with where a request with its id is placed."""
+        self.compared += 1
+        if found != seq:
+            self._differs(PLACE, seq, row, seq, found)
 
     def _features(self, seq: int, row: dict[str, Any], offline: dict[str, Any], answer: Answer) -> None:
         values = self._through_codec(answer)

@@ -22,7 +22,8 @@ class Difference:
 class Report:
     """The outcome of a check.
 
-    ``compared`` and ``different`` count values (and for a row that the view's WHERE leaves out, that it does so);
+    ``compared`` and ``different`` count values (and for a row that the view's WHERE leaves out, that it does so; of a
+    table with ids, also the place that a request with a stored id is answered at);
     ``rows`` counts anchor rows, of ``total_rows`` stored. ``complete`` says that
     every stored row was compared. ``cut`` is the last arrival that both sides knew.
     """

@@ -128,6 +128,12 @@ class Engine:
         found = self._evaluate(rows.select(self._schema.names), seqs, cut)
         return [self._answer(value, time, cut) for value, time in zip(found, times, strict=True)]
 
+    def stored_seqs(self, ids: Sequence[Any]) -> list[int | None]:
+        """Return the arrival numbers at which requests with these ids are answered, None for those of new rows."""
+        if self._ids is None:
+            return [None] * len(ids)
+        return self.storage.reader(self._ids).seqs(ids)
+
     def close(self) -> None:
         """Close the engine's sessions."""
         while True:
