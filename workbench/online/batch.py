@@ -82,9 +82,9 @@ class BatchStatements:
         for rows_of, holder in self.parts:
             keys, orders = self._keys(rows_of, values, count)
             found = [rows_of.request_rows(values, count)] if rows_of.history else []
-            for anchor, seen in enumerate(rows_of.read_all(keys, orders, seqs, cut)):
-                if seen is not None:
-                    found.append(rows_of.numbered(seen, anchor, orders[anchor]))
+            seen = rows_of.seen(keys, orders, seqs, cut)
+            if seen is not None:
+                found.append(seen)
             holder.table = pa.concat_tables(found) if len(found) > 1 else (found or [rows_of.empty])[0]
         return self.connection.execute("EXECUTE one" if count == 1 else "EXECUTE many")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,29 @@ from workbench.values.types import arrow_schema
 
 Keys = Sequence[tuple[Any, ...]]
 Orders = Sequence[int | None]
+Integers = npt.NDArray[np.int64]
+#: Numbers of rows in a table.
+Places = npt.NDArray[np.int64]
+
+_LATEST = 2**63
+_NONE = np.zeros(0, np.int64)
+
+
+class _Bounds(NamedTuple):
+    """Before which position rows are seen, and from which order value on."""
+
+    upto: tuple[int, int | None] | None
+    since: int | None
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """Rows with their order values and seqs, and which of them each request row sees, newest first."""
+
+    rows: pa.Table
+    orders: Integers
+    seqs: Integers
+    places: list[Places]
 
 
 class Derives(Protocol):
@@ -73,6 +97,10 @@ class VisibleRows:
         self.derives = None if source.rows is None else driver(source.rows)
         self._stored = self.columns if source.rows is None else list(source.rows.request_columns)
         self._read_limit = None if _filters(source) else self.limit
+        stored = storage.table(source.table).columns
+        self._empty_stored = arrow_schema(
+            {**{name: stored[name] for name in self._stored}, "__ord": "BIGINT", "__seq": "BIGINT"}
+        ).empty_table()
 
     @property
     def plain(self) -> bool:
@@ -98,32 +126,82 @@ class VisibleRows:
         duckdb.Error, RowError
             When a value of a derived source cannot be computed.
         """
-        if self.derives is not None:
-            return self.read_all([key], [order], [seq], cut)[0]
-        return self._read(key, order, seq, cut)
+        if self.derives is None:
+            bounds = self._bounds(key, order, seq)
+            return None if bounds is None else _rows(self._read(key, bounds, cut))
+        found = self._gathered([key], [order], [seq], cut)
+        (places,) = found.places
+        if not len(places):
+            return None
+        made = found.rows.take(pa.array(places))
+        for name, values in (("__ord", found.orders), ("__seq", found.seqs)):
+            made = made.append_column(name, pa.array(values[places]))
+        return made
 
-    def read_all(
-        self, keys: Keys, orders: Orders, seqs: Sequence[int | None], cut: int
-    ) -> list[pa.Table | None]:
-        """Return what :meth:`read` gives for each of several request rows."""
-        found = [self._read(key, order, seq, cut) for key, order, seq in zip(keys, orders, seqs, strict=True)]
-        if self.derives is None or all(rows is None for rows in found):
-            return found
-        return self._derived(self.derives, found, cut)
+    def seen(self, keys: Keys, orders: Orders, seqs: Sequence[int | None], cut: int) -> pa.Table | None:
+        """Return the stored rows that several request rows see, or None when there are none.
 
-    def _read(self, key: tuple[Any, ...], order: int | None, seq: int | None, cut: int) -> pa.Table | None:
+        ``__anchor`` is the request row's number, ``__pos`` counts from 1, newest first. Parameters as of :meth:`read`.
+        """
+        found = self._gathered(keys, orders, seqs, cut)
+        counts = np.array([len(places) for places in found.places], np.int64)
+        total = int(counts.sum())
+        if not total:
+            return None
+        places = np.concatenate(found.places)
+        anchors = np.repeat(np.arange(len(keys)), counts)
+        positions = np.arange(1, total + 1) - np.repeat(np.cumsum(counts) - counts, counts)
+        ages = np.zeros(total, np.int64)
+        if self.is_stage:
+            ages = np.array([order or 0 for order in orders], np.int64)[anchors] - found.orders[places]
+        numbers = [pa.array(values) for values in (anchors, positions, ages, found.seqs[places])]
+        rows = found.rows.take(pa.array(places))
+        return pa.Table.from_arrays([*numbers, *rows.columns], schema=self.schema)
+
+    def _gathered(self, keys: Keys, orders: Orders, seqs: Sequence[int | None], cut: int) -> _Gathered:
+        members: dict[tuple[Any, ...], list[int]] = {}
+        for number, key in enumerate(keys):
+            members.setdefault(key, []).append(number)
+        tables: list[pa.Table] = []
+        places: list[Places] = [_NONE] * len(keys)
+        begin = 0
+        for key, numbers in members.items():
+            asked = [(number, self._bounds(key, orders[number], seqs[number])) for number in numbers]
+            for table, found in self._of_key(key, [(n, b) for n, b in asked if b is not None], cut):
+                tables.append(table)
+                for number, chosen in found:
+                    places[number] = chosen + begin
+                begin += table.num_rows
+        rows = pa.concat_tables(tables) if tables else self._empty_stored
+        stamps = rows.column("__seq").to_numpy()
+        # Nothing looks at the order of a lookup's rows, where it may be NULL.
+        stage_orders = rows.column("__ord").to_numpy() if self.is_stage else np.zeros(len(stamps), np.int64)
+        gathered = _Gathered(rows.select(self._stored), stage_orders, stamps, places)
+        return gathered if self.derives is None else self._derived(self.derives, gathered, cut)
+
+    def _of_key(
+        self, key: tuple[Any, ...], asked: list[tuple[int, _Bounds]], cut: int
+    ) -> Iterator[tuple[pa.Table, list[tuple[int, Places]]]]:
+        """The rows of one key, with those of them that each of several request rows sees."""
+        if len(asked) <= 1 or self._read_limit is not None:
+            for number, bounds in asked:
+                rows = self._read(key, bounds, cut)
+                yield rows, [(number, np.arange(rows.num_rows))]
+            return
+        for together in _overlapping(asked):
+            rows = self._read(key, _around([bounds for _, bounds in together]), cut)
+            yield rows, [(number, _within(rows, bounds)) for number, bounds in together]
+
+    def _bounds(self, key: tuple[Any, ...], order: int | None, seq: int | None) -> _Bounds | None:
+        """Between which positions a request row sees rows; None where it sees none."""
         if not self.null_group and any(value is None for value in key):
             return None
-        upto = since = None
-        if self.by_position:
-            if order is None:
-                return None
-            upto = self._upto(order, seq)
-            since = order - self.reach if self.reach is not None else None
-        elif self.is_stage and self.part.source.own and seq is not None:
-            upto = (0, seq)
-        rows = self.reader.read(key, self._stored, upto=upto, since=since, limit=self._read_limit, cut=cut)
-        return rows if rows.num_rows else None
+        if not self.by_position:
+            arrived = self.is_stage and self.part.source.own and seq is not None
+            return _Bounds((0, seq) if arrived else None, None)
+        if order is None:
+            return None
+        return _Bounds(self._upto(order, seq), order - self.reach if self.reach is not None else None)
 
     def _upto(self, order: int, seq: int | None) -> tuple[int, int | None]:
         """The position before which rows are seen."""
@@ -134,53 +212,72 @@ class VisibleRows:
             return order - 1, None
         return order, seq if source.own else None
 
-    def _derived(self, derives: Derives, found: list[pa.Table | None], cut: int) -> list[pa.Table | None]:
-        """The outputs of the source's plan for the stored rows of several request rows; each row is derived once."""
-        stored = pa.concat_tables(rows for rows in found if rows is not None)
-        seqs = stored.column("__seq").to_numpy()
-        distinct, first, place = np.unique(seqs, return_index=True, return_inverse=True)
-        kept, outputs = derives.derive(
-            stored.select(self._stored).take(pa.array(first)), distinct.tolist(), cut
+    def _read(self, key: tuple[Any, ...], bounds: _Bounds, cut: int) -> pa.Table:
+        return self.reader.read(
+            key, self._stored, upto=bounds.upto, since=bounds.since, limit=self._read_limit, cut=cut
         )
-        row_of = np.cumsum(kept) - 1
-        results: list[pa.Table | None] = []
-        begin = 0
-        for rows in found:
-            if rows is None:
-                results.append(None)
-                continue
-            places = place[begin : begin + rows.num_rows]
-            chosen = np.flatnonzero(kept[places])[: self.limit]
-            begin += rows.num_rows
-            if not len(chosen):
-                results.append(None)
-                continue
-            made = outputs.select(self.columns).take(pa.array(row_of[places[chosen]]))
-            for name in ("__ord", "__seq"):
-                made = made.append_column(rows.schema.field(name), rows.column(name).take(pa.array(chosen)))
-            results.append(made)
-        return results
 
-    def numbered(self, rows: pa.Table, anchor: int, order: int | None) -> pa.Table:
-        """Return what :meth:`read` gave with ``__anchor`` (the request row's number in its batch), position and age."""
-        count = rows.num_rows
-        age = (
-            np.int64(order or 0) - rows.column("__ord").to_numpy()
-            if self.is_stage
-            else np.zeros(count, np.int64)
-        )
-        numbers = [np.full(count, anchor, np.int64), np.arange(1, count + 1), age]
-        columns = [
-            *(pa.array(column) for column in numbers),
-            *(rows.column(name) for name in self.schema.names[3:]),
-        ]
-        return pa.Table.from_arrays(columns, schema=self.schema)
+    def _derived(self, derives: Derives, stored: _Gathered, cut: int) -> _Gathered:
+        """The outputs of the source's plan for stored rows; each row is derived once, whoever sees it."""
+        used = np.unique(np.concatenate([_NONE, *stored.places]))
+        kept, outputs = derives.derive(stored.rows.take(pa.array(used)), stored.seqs[used].tolist(), cut)
+        row_of = np.full(len(stored.seqs), -1)
+        row_of[used[kept]] = np.arange(outputs.num_rows)
+        places = [row_of[places] for places in stored.places]
+        places = [chosen[chosen >= 0][: self.limit] for chosen in places]
+        stays = used[kept]
+        return _Gathered(outputs.select(self.columns), stored.orders[stays], stored.seqs[stays], places)
 
     def request_rows(self, values: dict[str, pa.ChunkedArray], count: int) -> pa.Table:
         """Return the request rows as rows of their own history: position 0, age 0."""
         zeros = pa.array(np.zeros(count, np.int64))
         columns = [pa.array(np.arange(count)), zeros, zeros, pa.nulls(count, pa.int64())]
         return pa.Table.from_arrays([*columns, *(values[name] for name in self.columns)], schema=self.schema)
+
+
+def _rows(table: pa.Table) -> pa.Table | None:
+    return table if table.num_rows else None
+
+
+def _overlapping(asked: list[tuple[int, _Bounds]]) -> Iterator[list[tuple[int, _Bounds]]]:
+    """Groups of request rows whose bounds overlap: reading each group at once reads no row that nobody sees."""
+    together: list[tuple[int, _Bounds]] = []
+    last: int | None = None
+    for number, bounds in sorted(asked, key=lambda one: _end(one[1])):
+        if together and bounds.since is not None and last is not None and bounds.since > last:
+            yield together
+            together = []
+        together.append((number, bounds))
+        last = bounds.upto[0] if bounds.upto is not None else None
+    yield together
+
+
+def _end(bounds: _Bounds) -> int:
+    return _LATEST if bounds.upto is None else bounds.upto[0]
+
+
+def _around(bounds: Sequence[_Bounds]) -> _Bounds:
+    """The bounds that hold everything that is inside any of these."""
+    uptos = [bound.upto for bound in bounds if bound.upto is not None]
+    sinces = [bound.since for bound in bounds if bound.since is not None]
+    upto = None
+    if len(uptos) == len(bounds):
+        upto = max(uptos, key=lambda upto: (upto[0], _LATEST if upto[1] is None else upto[1]))
+    return _Bounds(upto, min(sinces) if len(sinces) == len(bounds) else None)
+
+
+def _within(rows: pa.Table, bounds: _Bounds) -> Places:
+    """Which of the rows are inside the bounds."""
+    if bounds.upto is None:
+        return np.arange(rows.num_rows)
+    order, seq = bounds.upto
+    orders = rows.column("__ord").to_numpy()
+    inside = orders <= order
+    if seq is not None:
+        inside &= (orders < order) | (rows.column("__seq").to_numpy() < seq)
+    if bounds.since is not None:
+        inside &= orders >= bounds.since
+    return np.flatnonzero(inside)
 
 
 def order_values(column: pa.Array) -> list[int | None]:
