@@ -117,6 +117,26 @@ def test_define_shows_columns_and_findings(shop: Path) -> None:
     assert "version 1" in ok("define", "spend", "spend.sql", "--save")
 
 
+def test_import_of_a_script(shop: Path) -> None:
+    script = Path("scripts/openmldb.sql")
+    script.parent.mkdir()
+    (script.parent / "rows.csv").write_text("k,v,ts\na,1,2020-05-22 10:43:40\n")
+    script.write_text(
+        "CREATE TABLE t (k string, v int, ts timestamp, INDEX(KEY=k, TS=ts));\n"
+        "LOAD DATA INFILE 'rows.csv' INTO TABLE t OPTIONS(format='csv');\n"
+        "DEPLOY d SELECT k, hour(ts) AS h FROM t;\n"
+    )
+    planned = ok("import", str(script), "--dry-run", "--transpile")
+    assert "line 3: planned: view d" in planned and "FROM t" in planned
+    assert "line 2: done: 1 rows of rows.csv into t" in ok("import", str(script))
+    assert ok_json("preview", "d") == [{"k": "a", "h": 10}]
+    with script.open("a") as file:
+        file.write("DROP TABLE t;\n")
+    assert "line 4: DROP has no counterpart here" in refused("import", str(script))
+    result = run("import", str(script), "--dry-run")
+    assert result.exit_code == 1 and "line 4: refused" in result.stdout
+
+
 def test_preview(shop: Path) -> None:
     rows = ok_json("preview", "spend", "-n", "3")
     assert len(rows) == 3

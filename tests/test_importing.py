@@ -68,7 +68,7 @@ CREATE TABLE bo_action(ingestionTime timestamp, user_id string, sku_id string, t
 CREATE TABLE bo_user(ingestionTime timestamp, user_id string, age string, sex int,
   INDEX(KEY=user_id, TS=ingestionTime));
 DEPLOY jd SELECT reqId, bo_user_0.age AS age, distinct_count(sku_id) OVER w AS skus,
-  count(sku_id) OVER w_union AS top_skus
+  topn_frequency(sku_id, 3) OVER w_union AS top_skus
 FROM (SELECT reqId, eventTime, user_id, sku_id FROM flattenRequest) AS flattenRequest
 LAST JOIN bo_user AS bo_user_0 ORDER BY bo_user_0.ingestionTime
   ON flattenRequest.user_id = bo_user_0.user_id AND bo_user_0.ingestionTime <= flattenRequest.eventTime
@@ -95,7 +95,7 @@ def test_the_taxi_demo(project: wb.Project, tmp_path: Path) -> None:
     answer = project.view("demo").request(row | {"pickup_longitude": -1.0})
     # The file's times are in UTC+8: its trips were before.
     assert answer == {"trip_duration": 1, "passenger_count": 5, "vendor_sum_pl": -148.4}
-    assert project.table("t1").time is None
+    assert project.table("t1").time == "pickup_datetime"
     assert "/tmp/feature_data" in str(report)
 
 
@@ -128,6 +128,25 @@ def test_a_recommendation_script(project: wb.Project) -> None:
     report = project.import_sql(RECOMMENDATION, dry_run=True)
     assert {step.state for step in report.steps} == {"planned"} and project.list_tables() == []
     assert "absandlat" in str(report)
+
+
+def test_queries_in_the_workbenchs_dialect(project: wb.Project) -> None:
+    report = project.import_sql(RECOMMENDATION, transpile=True)
+    text = report.steps[-1].text or ""
+    assert "-- NULL keys do not match in the join of bo_user" in text
+    project.define("again", text)
+    row = {"reqId": "1", "eventTime": datetime(2024, 1, 1), "user_id": "u", "sku_id": "s"}
+    expected = {"reqId": "1", "age": None, "skus": 1, "top_skus": "s,NULL,NULL"}
+    assert project.view("again").request(row) == project.view("jd").request(row) == expected
+
+
+def test_a_query_that_only_openmldbs_dialect_can_say(project: wb.Project) -> None:
+    report = project.import_sql(
+        "CREATE TABLE t (k int, ts timestamp); SELECT count(*) OVER "
+        "(PARTITION BY k ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS c FROM t;",
+        transpile=True,
+    )
+    assert (report.steps[-1].text or "").endswith("has no ORDER BY")
 
 
 def test_databases(project: wb.Project) -> None:

@@ -220,9 +220,16 @@ class _Runner:
         return what, self._text(plan, tables) if self.transpile else None
 
     def _text(self, plan: FeaturePlan, tables: dict[str, SourceTable]) -> str:
+        """The query in the workbench's dialect, under comments on what becomes other by that."""
         from workbench.plan.text import text_of
+        from workbench.sql.openmldb.transpile import transpiled
 
-        return text_of(plan, tables)
+        made, notes = transpiled(plan)
+        try:
+            text = text_of(made, tables)
+        except DefinitionError as error:
+            return f"-- {error.message}"
+        return "".join(f"-- {note}\n" for note in notes) + text.rstrip()
 
 
 def _first_words(text: str) -> str:

@@ -59,7 +59,7 @@ class _Replay:
     def _define(self) -> wb.View:
         given: dict[str, Any] = {}
         if self.case.parameters is not None:
-            given["params"] = self.case.parameters
+            given["params"] = {f"p{number}": v for number, v in enumerate(self.case.parameters, start=1)}
         return self.project.define("result", self.case.sql, dialect="openmldb", **given)
 
     def _load_others(self) -> None:

@@ -126,5 +126,12 @@ def test_what_is_refused(project: wb.Project, query: str, said: str) -> None:
     assert error.value.position is not None
 
 
+def test_parameters(project: wb.Project) -> None:
+    query = "SELECT i + ? AS a, ts > ? AS b, s = ? AS c FROM t"
+    values = {"p1": 1, "p2": ROW["ts"], "p3": "Hello"}
+    view = project.define("asked", query, dialect="openmldb", params=values)
+    assert view.request(ROW) == {"a": -2147483648, "b": False, "c": True}
+
+
 def test_config_without_rows_is_left_out(project: wb.Project) -> None:
     assert ask(project, "SELECT k FROM t CONFIG (execute_mode = 'online')") == {"k": "a"}

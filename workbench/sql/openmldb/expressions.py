@@ -340,6 +340,8 @@ class OpenMLDBExpressions(Expressions):
         )
         if kind not in _NAMED:
             self.fail(node.args["to"], f"OpenMLDB has no type {kind}", f"its types are {', '.join(_NAMED)}")
+        if node.meta.get("parameter"):  # a time that is given as one is in UTC, unlike the texts of a query
+            return self.bind(node, "op", "cast", [self.translate(node.this, scope)], kind)
         return self.convert(node, self.translate(node.this, scope), kind)
 
     def node_anonymous(self, node: exp.Anonymous, scope: Scope) -> ops.Value:

@@ -75,14 +75,20 @@ class OpenMLDBDialect(FeatureDialect):
 
 
 def parse_openmldb(text: str) -> exp.Expr:
-    """Parse one query of OpenMLDB.
+    """Parse one query of OpenMLDB; its parameters ``?`` get the names ``p1``, ``p2`` and so on.
 
     Raises
     ------
     DefinitionError
         With the position, when the text is not one SELECT statement.
     """
-    return parse(text, OpenMLDBDialect(), OpenMLDBParser, lambda tokens: list(_read(tokens, text)))
+    query = parse(text, OpenMLDBDialect(), OpenMLDBParser, lambda tokens: list(_read(tokens, text)))
+    nodes = list(query.find_all(exp.Placeholder, exp.Parameter))
+    for number, node in enumerate(sorted(nodes, key=lambda node: node.meta.get("start", 0)), start=1):
+        node.meta["parameter"] = True
+        if not node.this:
+            node.set("this", f"p{number}")
+    return query
 
 
 def _read(tokens: list[Token], text: str) -> Iterator[Token]:

@@ -122,7 +122,23 @@ def read_script(text: str) -> list[Statement]:
     except TokenError as error:
         raise DefinitionError(f"the script cannot be read: {str(error).splitlines()[0]}") from None
     reader = _Reader(text)
-    return [reader.statement(part) for part in _parts(tokens)]
+    statements = [reader.statement(part) for part in _parts(tokens)]
+    for statement in statements:
+        if isinstance(statement, CreateTable) and statement.time is None:
+            _time_of_queries(statement, [s.query for s in statements if isinstance(s, DefineView)])
+    return statements
+
+
+def _time_of_queries(made: CreateTable, queries: list[str]) -> None:
+    """A table without a TS has the one TIMESTAMP that the queries on it are ordered by as its time."""
+    mine = [query for query in queries if re.search(rf"\b{re.escape(made.name)}\b", query, re.IGNORECASE)]
+    ordered = re.compile(r"\border\s+by\s+(?:`?\w+`?\.)*`?(\w+)`?", re.IGNORECASE)
+    names = {name.casefold() for query in mine for name in ordered.findall(query)}
+    times = [name for name, kind in made.columns.items() if kind == "TIMESTAMP" and name.casefold() in names]
+    if len(times) == 1:
+        made.time = times[0]
+        made.notes = [note for note in made.notes if "by arrival" not in note]
+        made.notes.append(f"its time is {times[0]}, which the script's queries are ordered by")
 
 
 def _parts(tokens: list[Token]) -> Iterator[list[Token]]:
@@ -337,7 +353,7 @@ def _times(made: CreateTable, indexes: list[dict[str, list[str]]]) -> None:
     if not times:
         numbers = any(made.columns.get(name) in INTEGERS for name in stamps)
         made.notes.append(
-            "TS is a whole number: rows are ordered by arrival, windows by that number"
+            "TS is a whole number: the table is ordered by arrival, windows by that number"
             if numbers
             else "no index has a TS: rows are ordered by arrival"
         )
