@@ -115,18 +115,21 @@ def test_offline_request_and_plain_python_agree(tmp_path: Path, options: dict[st
 
 #: The same of rows that are computed: events with how many there were before, payments with the event they saw.
 DERIVED = """
-SELECT id, history, scores, counts, newest.c AS newest
+SELECT id, history, scores, counts, newest.c AS newest, large
 FROM (
     SELECT tx.id, tx.k, tx.ts,
            count(*) OVER history AS history,
            list(seen.x) OVER history AS scores,
-           list(c) OVER near AS counts
+           list(c) OVER near AS counts,
+           count(*) OVER large AS large
     FROM tx
     LAST JOIN ev AS seen ON seen.k = tx.k
     WINDOW history AS (PARTITION BY k ORDER BY ts ROWS_RANGE BETWEEN 6h PRECEDING AND CURRENT ROW),
            near AS (FROM (SELECT k, ts, count(*) OVER (PARTITION BY k ORDER BY ts
                           ROWS_RANGE BETWEEN 4h PRECEDING AND CURRENT ROW) AS c FROM ev)
-                    PARTITION BY k ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW)
+                    PARTITION BY k ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW),
+           large AS (UNION (SELECT k, ts, x, x > 4 AS is_large FROM ev WHERE x > 4)
+                     PARTITION BY k ORDER BY ts ROWS_RANGE BETWEEN 5h PRECEDING AND CURRENT ROW)
 ) AS d
 LAST JOIN (SELECT k, ts, count(*) OVER (PARTITION BY k ORDER BY ts
            ROWS_RANGE BETWEEN 4h PRECEDING AND CURRENT ROW) AS c FROM ev) AS newest ON newest.k = d.k
@@ -157,12 +160,16 @@ def expected_derived(i: int, tx: list[Row], ev: list[Row], own: dict[str, str], 
     history = [j for j in of_key(tx, anchor, own, before=i) if tx[j]["ts"] >= anchor["ts"] - 6 * HOUR]
     events = of_key(ev, anchor, other) if anchor["k"] is not None else []
     counts = [count(j) for j in events]
+    near = [tx[j] for j in of_key(tx, anchor, own, before=i)] + [
+        ev[j] for j in of_key(ev, anchor, other) if ev[j]["x"] > 4
+    ]
     return {
         "id": anchor["id"],
         "history": 1 + len(history),
         "scores": [score(j) for j in [*history, i]],
         "counts": counts[-3:] or None,
         "newest": counts[-1] if counts else None,
+        "large": 1 + sum(x["ts"] >= anchor["ts"] - 5 * HOUR for x in near),
     }
 
 
@@ -198,3 +205,22 @@ def test_an_anchor_without_time_cannot_say_what_was_known(tmp_path: Path) -> Non
     project.create_table("tx", {"ts": "TIMESTAMP", "k": "BIGINT"}, time="ts", delay="6h")
     with pytest.raises(DefinitionError, match="cards has no time column"):
         project.define("v", "SELECT count(*) OVER (FROM tx PARTITION BY k ORDER BY ts) AS n FROM cards")
+
+
+def test_findings_of_availability(tmp_path: Path) -> None:
+    project = workbench.open(tmp_path)
+    project.create_table("tx", {"ts": "TIMESTAMP", "k": "BIGINT"}, time="ts")
+    rows = [{"ts": START, "k": 1, "kn": kn} for kn in (START - HOUR, START - HOUR, START + HOUR, None)]
+    project.create_table("ev", rows, time="ts", known="kn")
+    window = "SELECT count(*) OVER (FROM {} PARTITION BY k ORDER BY ts ROWS_RANGE 3d PRECEDING) AS n FROM tx"
+    subquery = "(SELECT k, ts, count(*) OVER (PARTITION BY k ORDER BY ts ROWS 2 PRECEDING) AS c FROM ev)"
+    for source in ("ev", subquery):
+        found = {f.code: f.message for f in project.define("v", window.format(source)).lint()}
+        assert found["known-before-time"].startswith("2 rows of ev are known (kn) before their time (ts)")
+        assert found["never-known"].startswith("1 rows of ev have no kn")
+    assert project.define("anchor", "SELECT k FROM ev").lint() == [], "no row sees another"
+    kept = project.define("kept", window.format("tx"))
+    assert "beyond-ttl" not in {f.code for f in kept.lint()}
+    project.create_table("tx", [{"ts": START, "k": 1}], time="ts", ttl="1d", if_exists="replace")
+    (finding,) = (f for f in kept.lint() if f.code == "beyond-ttl")
+    assert "a window over tx reaches 3 days back, but its rows live for 1 days now" in finding.message

@@ -167,3 +167,27 @@ def test_an_appended_row_must_fit_the_table_too(served: Served, web: Web) -> Non
     assert answer.status == 422
     assert answer.json["errors"][0]["field"] == "price"
     assert count(served) == before
+
+
+def test_a_view_of_computed_rows_is_asked_with_the_columns_of_its_table(own: Served) -> None:
+    own.project.define(
+        "computed",
+        """SELECT card, cnt, sum(doubled) OVER w AS total
+        FROM (SELECT card_id AS card, ts AS at, amount * 2 AS doubled,
+                     count(*) OVER (PARTITION BY card_id ORDER BY ts ROWS 2 PRECEDING) AS cnt
+              FROM transactions WHERE amount > 1) AS d
+        WINDOW w AS (PARTITION BY card ORDER BY at ROWS_RANGE BETWEEN 7d PRECEDING AND CURRENT ROW)""",
+    ).deploy()
+    described = own.web.get("/v1/views/computed").json
+    assert described["request_columns"] == {"amount": "DOUBLE", "card_id": "BIGINT", "ts": "TIMESTAMP"}
+    assert (described["time"], described["request_schema"]["required"]) == ("ts", ["amount", "card_id"])
+    schema = own.web.get("/openapi.json").json["paths"]["/v1/features/computed"]["post"]["requestBody"]
+    assert schema["content"]["application/json"]["schema"]["oneOf"][0]["required"] == ["amount", "card_id"]
+    path = "/v1/features/computed"
+    row = {"card_id": 7, "amount": 1.5, "ts": "2026-01-03T00:00:00Z"}
+    assert own.web.post(path, row).json["features"] == {"card": 7, "cnt": 3, "total": 28.0}
+    left_out, kept = own.web.post(path, [row | {"amount": 0.5}, row]).json["answers"]
+    assert left_out["features"] is None and "WHERE" in left_out["reason"]
+    assert kept["features"]["cnt"] == 3
+    answer = own.web.post(f"{path}?append=true", {"card_id": 7, "amount": 1.5}).json
+    assert answer["features"]["total"] == 3.0 and answer["appended"]["first_seq"] > 0
