@@ -78,6 +78,26 @@ def test_where_on_a_joined_column_filters_the_history_too(plan_of: PlanOf) -> No
     assert plan_sql(source.where) == '(r."__v0" > 2)'
 
 
+def test_now_in_where_is_the_time_of_the_row_that_asks(plan_of: PlanOf) -> None:
+    for join in ("", "LAST JOIN logins l ON tx.card = l.card"):
+        plan = plan_of(
+            f"SELECT count(*) OVER w AS f FROM tx {join} WHERE tx.ts > now() - INTERVAL 30 DAY {W}"
+        )
+        source = plan.windows[0].source
+        assert source.where is not None
+        assert plan_sql(source.where) == '(r."ts" > (a."ts" - INTERVAL \'30 day\'))'
+
+
+def test_rows_that_where_leaves_out_are_left_out_below_where_that_is_the_same(plan_of: PlanOf) -> None:
+    joined = "FROM tx LAST JOIN logins l ON tx.card = l.card WHERE"
+    plain, late = (
+        plan_of(f"SELECT sum(l.score) OVER w AS f {joined} {where} {W}")
+        for where in ("n > 3", "tx.ts < now()")
+    )
+    assert plain.rows is not None and plain.rows.where is not None
+    assert late.rows is not None and late.rows.where is None
+
+
 def test_a_window_over_a_window(plan_of: PlanOf) -> None:
     plan = plan_of(f"SELECT sum(s) OVER v AS f FROM {SUMMED} q WINDOW v AS (PARTITION BY mcc ORDER BY ts)")
     assert plan.rows is not None and plan.rows.rows is None
@@ -190,6 +210,8 @@ REFUSED = [
      "WINDOW w AS (PARTITION BY l.device ORDER BY ts)", "PARTITION BY needs a stored column of tx"),
     ("SELECT sum(s) OVER v AS f FROM (SELECT *, sum(n) OVER w AS s FROM tx "
      f"{W}) q WINDOW v AS (PARTITION BY s ORDER BY ts)", "PARTITION BY needs a stored column of tx"),
+    (f"SELECT tx.id FROM tx LAST JOIN logins l ON count(*) OVER w = l.id WHERE l.score > 1 {W}",
+     "WHERE reads a join whose condition reads a window that WHERE filters"),
     ("WITH RECURSIVE a AS (SELECT n FROM tx) SELECT n FROM a", "recursive"),
     ("SELECT m FROM (SELECT n FROM tx) s(m)", "renamed in the SELECT list"),
 ]  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import permutations
 
 import pytest
+from sqlglot import exp
 
 from tests import shop
 from workbench.errors import DefinitionError
@@ -222,3 +223,28 @@ def test_positions_count_lines_and_columns_from_one() -> None:
         parse("SELECT n,\n       ) FROM tx")
     assert caught.value.position is not None
     assert (caught.value.position.line, caught.value.position.column) == (2, 8)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("a = b IS NULL", "(a = b) IS NULL"),
+        ("a < b IS DISTINCT FROM c", "(a < b) IS DISTINCT FROM c"),
+        ("a IS NOT DISTINCT FROM b = c", "a IS NOT DISTINCT FROM (b = c)"),
+        ("NOT a IS NULL", "NOT (a IS NULL)"),
+        ("a + b IS NOT NULL AND c", "((a + b) IS NOT NULL) AND c"),
+        ("a = b ISNULL", "(a = b) IS NULL"),
+        ("a NOTNULL", "a IS NOT NULL"),
+        ("~a + b * c", "~(a + (b * c))"),
+        ("a | ~b - c", "a | (~(b - c))"),
+        ("a + b % c", "a + (b % c)"),
+    ],
+)
+def test_operators_bind_as_in_duckdb(written: str, meant: str) -> None:
+    def shape(text: str) -> str:
+        query = parse(f"SELECT {text} FROM t")
+        for paren in list(query.find_all(exp.Paren)):
+            paren.replace(paren.this)
+        return repr(query)
+
+    assert shape(written) == shape(meant)

@@ -131,7 +131,7 @@ REFUSED: list[tuple[Any, str]] = [
     (TX.select(x=twice(TX.n)), "the Python function twice() has no online form"),
     (ibis.table({"amont": "float64"}, name="tx").select("amont"), "no column 'amont' in tx; did you mean 'amount'?"),
     (ibis.table({"n": "string"}, name="tx").select(x=_.n.upper()), "upper(BIGINT)"),
-    (ibis.table({"n": "int64"}, name="nowhere").select("n"), "no table 'nowhere'"),
+    (ibis.table({"n": "int64"}, name="nowhere").select("n"), "no table or view 'nowhere'"),
     (ibis.memtable({"n": [1]}), "a DataFrame cannot be a table of a view"),
     (CARDS.select(x=ibis.now()), "the anchor table has no time column"),
     (TX.n + 1, "not by IntegerColumn"),

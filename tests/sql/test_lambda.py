@@ -61,7 +61,7 @@ def test_a_lambda_gives_what_duckdb_gives(
         ("x + random()", "volatile"),
         ("getenv('HOME')", "not allowed"),
         ("(SELECT 1)", "subquery"),
-        ("$1", "parameters"),
+        ("$1", "parameter"),
         ("amont", "no column 'amont'; did you mean 'amount'"),
         ("MAP {x: 1}", "map([keys], [values])"),
         ("[y for y in [x]]", "comprehensions"),

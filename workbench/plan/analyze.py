@@ -137,9 +137,18 @@ class _Analysis:
         read: dict[str, ops.Value] = {
             name: ops.Field(root, name) for name, _ in plan.anchor_columns if name not in staged
         }
-        plain = not any(value.find((FeatureWindow, Staged)) for value in self.view.filters)
-        filters = self.view.filters if plain else []
+        filters = self.view.filters if self._is_filtered_below(plan) else []
         return _plan(Unfolded(self.anchor, read | staged, filters), self.tables, self.dialect)
+
+    def _is_filtered_below(self, plan: FeaturePlan) -> bool:
+        """Whether the rows that WHERE leaves out may be left out below: the history is without the same ones.
+
+        It is not where WHERE reads now(), which is the asking row's time, or what only the plan above knows.
+        """
+        if any(value.find((FeatureWindow, Staged)) for value in self.view.filters):
+            return False
+        of_row = None if plan.where is None else e.transform(plan.where, _as_row)
+        return all(window.source.where == of_row for window in plan.windows if window.history)
 
     def _over(self, plan: FeaturePlan, below: FeaturePlan) -> FeaturePlan:
         """This plan over the one below: history windows that read staged columns read its rows."""
@@ -312,6 +321,13 @@ class _Analysis:
             columns = self.lookup_columns[by_name[lookup.name]]
             finished.append(_with(lookup, columns=tuple((name, value) for value, name in columns.items())))
         return finished
+
+
+def _as_row(expr: e.Expr) -> e.Expr | None:
+    """A column of the anchor row as that of a row of its history."""
+    if isinstance(expr, e.Column) and expr.source == e.ANCHOR:
+        return e.Column(e.ROW, expr.name, expr.type)
+    return None
 
 
 def _kind(value: ops.Value) -> str | None:

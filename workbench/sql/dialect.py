@@ -75,6 +75,32 @@ class FeatureParser(DuckDBParser):
         token: node for token, node in DuckDBParser.TERM.items() if token != TokenType.MOD
     }
     FACTOR: ClassVar[dict[Any, Any]] = {**DuckDBParser.FACTOR, TokenType.MOD: exp.Mod}
+    # It lets IS bind before comparisons and ~ before arithmetic; in DuckDB both bind after them.
+    RANGE_PARSERS: ClassVar[dict[Any, Any]] = {
+        token: parse for token, parse in DuckDBParser.RANGE_PARSERS.items() if token != TokenType.IS
+    }
+    UNARY_PARSERS: ClassVar[dict[Any, Any]] = {
+        **DuckDBParser.UNARY_PARSERS,
+        TokenType.TILDE: lambda self: self.expression(exp.BitwiseNot(this=self._parse_term())),
+    }
+
+    def _parse_equality(self) -> exp.Expr | None:
+        this = super()._parse_equality()
+        while self._match(TokenType.IS):
+            found = self._parse_is(this)
+            if found is None:
+                return this
+            this = found
+        return this
+
+    def _parse_is(self, this: exp.Expr | None) -> exp.Expr | None:
+        negated = self._match_text_seq("NOT", "DISTINCT", "FROM")
+        if negated or self._match_text_seq("DISTINCT", "FROM"):
+            other = super()._parse_equality()
+            return self.expression(
+                (exp.NullSafeEQ if negated else exp.NullSafeNEQ)(this=this, expression=other)
+            )
+        return super()._parse_is(this)
 
     def _parse_expression(self) -> exp.Expr | None:
         """DuckDB's ``name: value`` needs a name in front of the colon; elsewhere a colon begins a parameter."""
@@ -292,7 +318,7 @@ def parse(
     """
     dialect = dialect or FeatureDialect()
     try:
-        tokens = read(dialect.tokenize(text))
+        tokens = _spelled_out(read(dialect.tokenize(text)))
         _refuse_statements(tokens, text)
         statements = parser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
     except TokenError as error:
@@ -304,6 +330,20 @@ def parse(
             "the query is nested too deeply", hint="split it into named subqueries (WITH)"
         ) from None
     return next(statement for statement in statements if statement is not None)
+
+
+def _spelled_out(tokens: list[Token]) -> list[Token]:
+    """The tokens with IS NULL and IS NOT NULL in the place of ISNULL and NOTNULL."""
+    words = {
+        TokenType.ISNULL: (TokenType.IS, TokenType.NULL),
+        TokenType.NOTNULL: (TokenType.IS, TokenType.NOT, TokenType.NULL),
+    }
+    spelled = []
+    for token in tokens:
+        kinds = words.get(token.token_type, ())
+        place = (token.line, token.col, token.start, token.end, token.comments)
+        spelled += [Token(kind, kind.name, *place) for kind in kinds] or [token]
+    return spelled
 
 
 def _refuse_statements(tokens: list[Token], text: str) -> None:

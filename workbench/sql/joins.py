@@ -171,7 +171,7 @@ class Joins:
                 f"ON {self.anchor.alias}.{name} = {group.alias}.{name}, and {name} in its SELECT list",
             )
         relation = replace(keyed, columns=group.columns(self.windows, keys))
-        scope = Scope([*self.scope.relations, relation])
+        scope = Scope([*self.scope.relations, relation], aggregates=True)
         for part, key in found:
             if key is None:
                 condition = self.x.condition(part, scope)
@@ -220,7 +220,7 @@ class Joins:
 
     def _on(self, join: LastJoin, rights: list[Relation]) -> On:
         right = rights[0]
-        scope = Scope([*self.scope.relations, *rights])
+        scope = Scope([*self.scope.relations, *rights], aggregates=True)
         keys: list[tuple[str, ops.Value]] = []
         where = right.where
         for part in conjuncts(join.args["on"]):
@@ -248,7 +248,8 @@ class Joins:
             if not self._is_column_of(mine, rights):
                 continue
             columns = list(other.find_all(exp.Column))
-            if not columns or any(self._is_column_of(column, rights) for column in columns):
+            constant = not columns and other.find(exp.Window) is None
+            if constant or any(self._is_column_of(column, rights) for column in columns):
                 continue
             column = right.stored(self.x.translate(mine, Scope(rights)))
             if column is None:

@@ -77,6 +77,7 @@ class Scope:
     """The relations that unqualified names may mean, those that must be qualified, and aliases of the SELECT.
 
     ``joined`` are relations that a name means where no other has it; ``window`` is the window whose rows these are.
+    ``aggregates``: aggregates may be read here, as those of the anchor row.
     """
 
     relations: list[Relation]
@@ -84,6 +85,7 @@ class Scope:
     aliases: dict[str, ops.Value] = field(default_factory=dict)
     joined: list[Relation] = field(default_factory=list)
     window: exp.Expr | None = None
+    aggregates: bool = False
 
     def relation(self, alias: str) -> Relation | None:
         """Return the relation of that alias, in any case, or None."""

@@ -18,7 +18,7 @@ from workbench.sql.froms import Froms
 from workbench.sql.joins import Joins
 from workbench.sql.outputs import TIMES, refusal
 from workbench.sql.query import Named, Query, projection
-from workbench.sql.scope import Relation, Scope, at_row
+from workbench.sql.scope import Relation, Scope
 from workbench.sql.signatures import inside
 
 _LATER = {
@@ -69,9 +69,11 @@ class Select:
         )
         self.aggregates = query.dialect.aggregates(self.x, self.windows)
         self._name_windows()
-        joined = Joins(query, self.x, self.froms, self.scope, self.windows)
+        self.joined = False
+        made = Joins(query, self.x, self.froms, self.scope, self.windows)
         for join in (*joins, *(self.node.args.get("joins") or [])):
-            self.scope.relations += joined.relations(join)
+            self.scope.relations += made.relations(join)
+        self.joined = True
         self.where = self._condition()
         for body in self.windows.named.values():
             self.windows.spec(body)
@@ -137,10 +139,30 @@ class Select:
         return condition if above is None else self.x.bind(where.this, "op", "and", [above, condition])
 
     def _history_where(self) -> ops.Value | None:
-        """The condition on the rows of the anchor's history: WHERE filters history and anchors alike."""
-        if self.where is None:
-            return None
-        return at_row(self.where, self.anchor.rows, self.windows.history.rows)
+        """The condition on the rows of the anchor's history: WHERE filters history and anchors alike.
+
+        Columns are those of the row, joined ones as of its own place; now() is the time of the row that asks.
+        """
+        history, where = self.windows.history, self.node.args.get("where")
+        if where is None:
+            return history.where
+        scope = Scope([history], joined=[self.windows.joined(one) for one in self.scope.relations[1:]])
+        if not self.joined:
+            self._check_circle(where, scope)
+        condition = self.x.condition(where.this, scope)
+        above = history.where
+        return condition if above is None else self.x.bind(where.this, "op", "and", [above, condition])
+
+    def _check_circle(self, where: exp.Expr, scope: Scope) -> None:
+        """A window that a join reads holds the rows that pass WHERE, so WHERE cannot read that join or a later one."""
+        for column in where.find_all(exp.Column):
+            name = column.parts[0].name
+            if scope.relation(name) is None and not list(scope.candidates(name)):
+                self.x.fail(
+                    column,
+                    "WHERE reads a join whose condition reads a window that WHERE filters",
+                    "compute the window in a subquery: FROM (SELECT *, ... OVER w AS k FROM ...) LAST JOIN ...",
+                )
 
     # -- WINDOW and the SELECT list
 
@@ -221,8 +243,8 @@ class Select:
 
     def _over(self, node: exp.Expr, scope: Scope) -> ops.Value:
         """An aggregate: of the SELECT, or inside another, where it is the value for the anchor row."""
-        if scope is self.scope:
-            return self.aggregates.over(node, scope)
+        if scope is self.scope or scope.aggregates:
+            return self.aggregates.over(node, self.scope)
         if scope.window is None:
             self.x.fail(node, "a window function cannot stand here", "use it in the SELECT list")
         if not isinstance(node, exp.Window):

@@ -111,7 +111,7 @@ class Windows:
         history = body.args.get("from_") is None
         if history:
             (rows, *others), where = [self.history], self._history_where()
-            joined = [self._joined(relation) for relation in self.constants.relations[1:]]
+            joined = [self.joined(relation) for relation in self.constants.relations[1:]]
             if body.args.get("union"):
                 rows = self._merging()
             scope = Scope([rows], joined=joined, window=body)
@@ -159,8 +159,8 @@ class Windows:
         extra = x.condition(body.args["where"].this, Scope([rows], [*self.constants.relations]))
         return extra if rows.where is None else x.bind(body, "op", "and", [rows.where, extra])
 
-    def _joined(self, relation: Relation) -> Relation:
-        """A joined table as the rows of the history see it: each as of its own position."""
+    def joined(self, relation: Relation) -> Relation:
+        """Return a joined table as the rows of the history see it: each as of its own position."""
         here, there = self.anchor.rows, self.history.rows
         return replace(relation, columns={n: at_row(v, here, there) for n, v in relation.columns.items()})
 
