@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from workbench.plan.expr import ANCHOR, AggregateRef, sources, walk
-from workbench.plan.join_form import bulk_lookup, joined_rows, narrowing
+from workbench.plan.join_form import joined_rows, narrowing
+from workbench.plan.lookup_form import bulk_lookup
 from workbench.plan.model import FeaturePlan, Lookup, Source
 from workbench.plan.render import plan_sql, quote
 from workbench.plan.request_form import RequestForm
@@ -151,12 +152,10 @@ class BulkForm:
         return whole and any(source.rows == plan.rows for source in plan.sources())
 
     def _lookup(self, plan: FeaturePlan, lookup: Lookup, anchors: str, level: Level) -> str:
-        if not level.few:
-            source = self.rows_of(lookup, anchors, level.narrow)
-            sql = bulk_lookup(plan, lookup, source, self.types_of(lookup.source), anchors)
-            if sql is not None:
-                return sql
-        return self._form(plan, anchors, level).lookup_sql(lookup, anchors)
+        if level.few:
+            return self._form(plan, anchors, level).lookup_sql(lookup, anchors)
+        source = self.rows_of(lookup, anchors, level.narrow)
+        return bulk_lookup(plan, lookup, source, self.types_of(lookup.source), anchors)
 
     def _stage(self, plan: FeaturePlan, stage: Stage, anchors: str, level: Level) -> str:
         if not level.few and can_lower(stage, level.stored):

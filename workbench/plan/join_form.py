@@ -1,12 +1,11 @@
-"""Rows of many anchors by joins: what each anchor row sees, and LAST JOINs in bulk."""
+"""Rows of many anchors by joins: what each anchor row sees."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from workbench.plan import expr as e
 from workbench.plan.model import FeaturePlan, Lookup
-from workbench.plan.render import lookup_name, order_sql, plan_sql, quote
+from workbench.plan.render import order_sql, plan_sql, quote
 from workbench.plan.request_form import LATEST
 from workbench.plan.stages import Stage, lookup_columns
 
@@ -37,7 +36,7 @@ def joined_rows(
     order = order_sql(f"r.{quote(part.order)}", types[part.order]) if part.order else "0"
     picked = ", ".join(["r.__seq", f"{order} AS __ord", *(f"r.{quote(name)}" for name in columns)])
     on = [f"s.{quote(key.row)} {_equal(part)} {plan_sql(key.anchor)}" for key in part.keys]
-    on += _visible_window(part) if isinstance(part, Stage) else _visible_lookup(plan, part)
+    on += _visible_window(part) if isinstance(part, Stage) else visible_lookup(plan, part, "s")
     named = "".join(f", s.{quote(name)}" for name in columns)
     age = f", {part.order_sql} - s.__ord AS __age" if isinstance(part, Stage) else ""
     return (
@@ -107,65 +106,16 @@ def _visible_window(stage: Stage) -> list[str]:
     return visible
 
 
-def _visible_lookup(plan: FeaturePlan, lookup: Lookup) -> list[str]:
+def visible_lookup(plan: FeaturePlan, lookup: Lookup, row: str) -> list[str]:
+    """Return conditions on rows ``row`` with ``__ord`` and ``__seq`` for anchor ``a`` that a lookup by time makes."""
     source = lookup.source
     if not lookup.timed or plan.time is None or source.time is None or lookup.order != source.time:
         return []  # the request form adds what the order does not say
     anchor = order_sql(f"a.{quote(plan.time)}", "TIMESTAMP")
-    living = [f"s.__ord > {anchor} - {source.ttl}"] if source.ttl is not None else []
+    living = [f"{row}.__ord > {anchor} - {source.ttl}"] if source.ttl is not None else []
     if source.own and not source.delay:
         return [
-            f"(s.__ord < {anchor} OR s.__ord = {anchor} AND s.__seq < coalesce(a.__seq, {LATEST}))",
+            f"({row}.__ord < {anchor} OR {row}.__ord = {anchor} AND {row}.__seq < coalesce(a.__seq, {LATEST}))",
             *living,
         ]
-    return [f"s.__ord <= {anchor} - {source.delay}", *living]
-
-
-def bulk_lookup(
-    plan: FeaturePlan, lookup: Lookup, source: str, types: dict[str, str], anchors: str
-) -> str | None:
-    """Return the query of the anchors with a lookup's columns as one join, or None where no plain join says it."""
-    simple = not lookup.source.own and e.sources(lookup.source.where) <= {e.ROW}
-    if not simple or (plan.time is None and lookup.timed):
-        return None
-    by_time = lookup.timed and lookup.source.time is not None and lookup.order == lookup.source.time
-    if not by_time and lookup.timed and lookup.source.time is not None:
-        return None
-    equal = "IS NOT DISTINCT FROM" if lookup.null_keys else "="
-    values = ", ".join(
-        [
-            *(f"r.{quote(key.row)} AS __k{i}" for i, key in enumerate(lookup.keys)),
-            *(f"{plan_sql(value)} AS {lookup_name(lookup.name, name)}" for name, value in lookup.columns),
-        ]
-    )
-    keys = ", ".join(f"r.{quote(key.row)}" for key in lookup.keys)
-    where = f" WHERE {plan_sql(lookup.source.where)}" if lookup.source.where is not None else ""
-    on = " AND ".join(f"r.__k{i} {equal} {plan_sql(key.anchor)}" for i, key in enumerate(lookup.keys))
-    found = ", ".join(f"r.{lookup_name(lookup.name, name)}" for name, _ in lookup.columns)
-    if by_time:
-        assert lookup.order is not None and plan.time is not None
-        time = quote(lookup.order)
-        anchor_time = f"a.{quote(plan.time)}"
-        if lookup.source.ttl is not None:
-            # The newest visible row has expired when any has: what is older is older still.
-            alive = f"r.__time > {anchor_time} - INTERVAL '{lookup.source.ttl} microseconds'"
-            found = ", ".join(
-                f"CASE WHEN {alive} THEN r.{lookup_name(lookup.name, name)} END AS {lookup_name(lookup.name, name)}"
-                for name, _ in lookup.columns
-            )
-        if lookup.source.delay:
-            anchor_time += f" - INTERVAL '{lookup.source.delay} microseconds'"
-        newest = _newest(f"{values}, r.{time} AS __time", f"{source} r{where}", f"{keys}, r.{time}", "")
-        return (
-            f"SELECT a.*, {found} FROM {anchors} a ASOF LEFT JOIN ({newest}) r "
-            f"ON {on} AND {anchor_time} >= r.__time"
-        )
-    order = f"r.{quote(lookup.order)} DESC NULLS LAST, " if lookup.order else ""
-    newest = _newest(values, f"{source} r{where}", keys, order)
-    return f"SELECT a.*, {found} FROM {anchors} a LEFT JOIN ({newest}) r ON {on}"
-
-
-def _newest(values: str, source: str, group: str, order: str) -> str:
-    """The newest row of each group: greatest ``order``, then latest arrival."""
-    rank = f"row_number() OVER (PARTITION BY {group} ORDER BY {order}r.__seq DESC)"
-    return f"SELECT {values} FROM {source} QUALIFY {rank} = 1"
+    return [f"{row}.__ord <= {anchor} - {source.delay}", *living]

@@ -1,0 +1,133 @@
+"""LAST JOINs of many anchors at once.
+
+Three shapes, each one pass: the newest row of each key where time says nothing, an ASOF join where rows are as of the
+anchor's time, and a join with all rows of the key where a condition of the anchor's chooses among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from workbench.plan import expr as e
+from workbench.plan.join_form import visible_lookup
+from workbench.plan.model import FeaturePlan, Lookup
+from workbench.plan.render import lookup_name, order_sql, plan_sql, quote
+from workbench.plan.request_form import LATEST, later_visibility
+
+
+def bulk_lookup(
+    plan: FeaturePlan, lookup: Lookup, source: str, types: Mapping[str, str], anchors: str
+) -> str:
+    """Return the query of the anchors with a lookup's columns.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    lookup
+        A lookup of it.
+    source
+        FROM text of the lookup's source with ``__seq``.
+    types
+        Types of the source's columns.
+    anchors
+        Name of the relation of anchors with the lookups before.
+    """
+    chosen = bool(e.sources(lookup.source.where) - {e.ROW}) or not lookup.keys
+    timed = lookup.timed and lookup.source.time is not None
+    if not chosen and timed and plan.time is not None and lookup.order == lookup.source.time:
+        return _as_of(plan, lookup, source, anchors)
+    if not chosen and not timed and not later_visibility(plan, lookup):
+        return _newest_of_key(lookup, source, anchors)
+    return _searched(plan, lookup, source, types, anchors)
+
+
+def _newest_of_key(lookup: Lookup, source: str, anchors: str) -> str:
+    order = f"r.{quote(lookup.order)} DESC NULLS LAST, " if lookup.order else ""
+    newest = _newest(_values(lookup), _rows(lookup, source), _row_keys(lookup), order)
+    return f"SELECT a.*, {_found(lookup)} FROM {anchors} a LEFT JOIN ({newest}) r ON {_same_keys(lookup)}"
+
+
+def _as_of(plan: FeaturePlan, lookup: Lookup, source: str, anchors: str) -> str:
+    assert lookup.order is not None and plan.time is not None
+    time, anchor_time = f"r.{quote(lookup.order)}", f"a.{quote(plan.time)}"
+    # The newest visible row has expired when any has: what is older is older still.
+    ttl = lookup.source.ttl
+    alive = f"r.__time > {anchor_time} - INTERVAL '{ttl} microseconds'" if ttl is not None else None
+    values = f"{_values(lookup)}, {time} AS __time"
+    if lookup.source.own and not lookup.source.delay:
+        # Strictly before the anchor row in (time, arrival).
+        rows = f"SELECT {values}, {_place(time, 'r.__seq')} AS __place FROM {_rows(lookup, source)}"
+        before = f"{_place(anchor_time, f'coalesce(a.__seq, {LATEST})')} > r.__place"
+    else:
+        delay = f" - INTERVAL '{lookup.source.delay} microseconds'" if lookup.source.delay else ""
+        rows = _newest(values, _rows(lookup, source), f"{_row_keys(lookup)}, {time}", "")
+        before = f"{anchor_time}{delay} >= r.__time"
+    return (
+        f"SELECT a.*, {_found(lookup, alive)} FROM {anchors} a ASOF LEFT JOIN ({rows}) r "
+        f"ON {_same_keys(lookup)} AND {before}"
+    )
+
+
+def _place(time: str, seq: str) -> str:
+    """A time and an arrival number as one number that orders like the two."""
+    return f"CAST(epoch_us({time}) AS HUGEINT) * {LATEST + 1} + {seq}"
+
+
+def _searched(plan: FeaturePlan, lookup: Lookup, source: str, types: Mapping[str, str], anchors: str) -> str:
+    """The rows are numbered in their order once; of those that an anchor may take it takes the greatest number."""
+    order = order_sql(f"r.{quote(lookup.order)}", types[lookup.order]) if lookup.order else "0"
+    equal = "IS NOT DISTINCT FROM" if lookup.null_keys else "="
+    conditions = [f"r.{quote(key.row)} {equal} {plan_sql(key.anchor)}" for key in lookup.keys]
+    conditions += visible_lookup(plan, lookup, "r")
+    conditions += later_visibility(plan, lookup)
+    if lookup.source.where is not None:
+        conditions.append(plan_sql(lookup.source.where))
+    found = ", ".join(
+        f"CASE WHEN f.__n IS NOT NULL THEN {plan_sql(value)} END AS {lookup_name(lookup.name, name)}"
+        for name, value in lookup.columns
+    )
+    return (
+        f"WITH o AS (SELECT r.*, {order} AS __ord FROM {source} r), "
+        "s AS MATERIALIZED (SELECT *, row_number() OVER (ORDER BY __ord NULLS FIRST, __seq) AS __n FROM o), "
+        f"f AS (SELECT a.__anchor, max(r.__n) AS __n FROM {anchors} a JOIN s r "
+        f"ON {' AND '.join(conditions) or 'true'} GROUP BY a.__anchor) "
+        f"SELECT a.*, {found} FROM {anchors} a LEFT JOIN f ON f.__anchor = a.__anchor LEFT JOIN s r ON r.__n = f.__n"
+    )
+
+
+# -- parts
+
+
+def _rows(lookup: Lookup, source: str) -> str:
+    where = f" WHERE {plan_sql(lookup.source.where)}" if lookup.source.where is not None else ""
+    return f"{source} r{where}"
+
+
+def _row_keys(lookup: Lookup) -> str:
+    return ", ".join(f"r.{quote(key.row)}" for key in lookup.keys)
+
+
+def _values(lookup: Lookup) -> str:
+    keys = [f"r.{quote(key.row)} AS __k{i}" for i, key in enumerate(lookup.keys)]
+    return ", ".join(
+        [*keys, *(f"{plan_sql(value)} AS {lookup_name(lookup.name, name)}" for name, value in lookup.columns)]
+    )
+
+
+def _same_keys(lookup: Lookup) -> str:
+    equal = "IS NOT DISTINCT FROM" if lookup.null_keys else "="
+    return " AND ".join(f"r.__k{i} {equal} {plan_sql(key.anchor)}" for i, key in enumerate(lookup.keys))
+
+
+def _found(lookup: Lookup, alive: str | None = None) -> str:
+    names = [lookup_name(lookup.name, name) for name, _ in lookup.columns]
+    if alive is None:
+        return ", ".join(f"r.{name}" for name in names)
+    return ", ".join(f"CASE WHEN {alive} THEN r.{name} END AS {name}" for name in names)
+
+
+def _newest(values: str, source: str, group: str, order: str) -> str:
+    """The newest row of each group: greatest ``order``, then latest arrival."""
+    rank = f"row_number() OVER (PARTITION BY {group} ORDER BY {order}r.__seq DESC)"
+    return f"SELECT {values} FROM {source} QUALIFY {rank} = 1"
