@@ -47,18 +47,19 @@ JOIN g_s1 ON g_s1.__anchor = a.__anchor ORDER BY a.__anchor
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card", r."n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),
-__t1 AS MATERIALIZED (WITH found AS (SELECT r.__anchor, r."paid" AS __j0_c0
-FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, s."at", s."booked", s."card", s."paid"
-FROM __t0 a
-JOIN (SELECT r.__seq, epoch_us(r."at") AS __ord, r."at", r."booked", r."card", r."paid"
+__t1 AS MATERIALIZED (WITH o AS (SELECT r.*, epoch_us(r."at") AS __ord
 FROM (SELECT *, rowid AS __seq
-FROM "payouts") r) s ON s."card" = a."card" AND s.__ord <= epoch_us(a."ts") - 0) r
-JOIN __t0 a ON a.__anchor = r.__anchor
-WHERE (r."booked" <= a."ts")
-QUALIFY r.__pos = min(r.__pos) OVER (PARTITION BY r.__anchor))
-SELECT a.*, r.__j0_c0
+FROM "payouts") r),
+s AS MATERIALIZED (SELECT *, row_number() OVER (ORDER BY __ord NULLS FIRST, __seq) AS __n
+FROM o),
+f AS (SELECT a.__anchor, max(r.__n) AS __n
 FROM __t0 a
-LEFT JOIN found r ON r.__anchor = a.__anchor),
+JOIN s r ON r."card" = a."card" AND r.__ord <= epoch_us(a."ts") - 0 AND (r."booked" <= a."ts")
+GROUP BY a.__anchor)
+SELECT a.*, CASE WHEN f.__n IS NOT NULL THEN r."paid" END AS __j0_c0
+FROM __t0 a
+LEFT JOIN f ON f.__anchor = a.__anchor
+LEFT JOIN s r ON r.__n = f.__n),
 __t2 AS MATERIALIZED (WITH g_s0 AS (SELECT a.__anchor, count(CASE WHEN r.__pos >= 1 AND r.__age <= 604800000000 THEN 1 END) AS __a0
 FROM __t1 a
 LEFT JOIN (WITH x AS MATERIALIZED (SELECT * REPLACE (__ord - 3600000000 AS __ord, 9223372036854775807 AS __tie)

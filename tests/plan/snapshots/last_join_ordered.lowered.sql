@@ -22,17 +22,18 @@ FROM __with_0 a ORDER BY a.__anchor
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card", r."n"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),
-__t1 AS MATERIALIZED (WITH found AS (SELECT r.__anchor, r."score" AS __j0_c0
-FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, s."at", s."card", s."score"
-FROM __t0 a
-JOIN (SELECT r.__seq, CAST(r."score" AS BIGINT) AS __ord, r."at", r."card", r."score"
+__t1 AS MATERIALIZED (WITH o AS (SELECT r.*, CAST(r."score" AS BIGINT) AS __ord
 FROM (SELECT *, rowid AS __seq
-FROM "logins") r) s ON s."card" = a."card") r
-JOIN __t0 a ON a.__anchor = r.__anchor
-WHERE (r."score" < a."n") AND r."at" <= a."ts"
-QUALIFY r.__pos = min(r.__pos) OVER (PARTITION BY r.__anchor))
-SELECT a.*, r.__j0_c0
+FROM "logins") r),
+s AS MATERIALIZED (SELECT *, row_number() OVER (ORDER BY __ord NULLS FIRST, __seq) AS __n
+FROM o),
+f AS (SELECT a.__anchor, max(r.__n) AS __n
 FROM __t0 a
-LEFT JOIN found r ON r.__anchor = a.__anchor)
+JOIN s r ON r."card" = a."card" AND r."at" <= a."ts" AND (r."score" < a."n")
+GROUP BY a.__anchor)
+SELECT a.*, CASE WHEN f.__n IS NOT NULL THEN r."score" END AS __j0_c0
+FROM __t0 a
+LEFT JOIN f ON f.__anchor = a.__anchor
+LEFT JOIN s r ON r.__n = f.__n)
 SELECT a."id" AS "id", a.__j0_c0 AS "score"
 FROM __t1 a ORDER BY a.__anchor

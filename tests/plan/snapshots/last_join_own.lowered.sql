@@ -20,15 +20,10 @@ FROM __with_0 a ORDER BY a.__anchor
 WITH __t0 AS MATERIALIZED (SELECT r.__seq AS __anchor, r.__seq, r."ts", r."id", r."card"
 FROM (SELECT *, rowid AS __seq
 FROM "tx") r),
-__t1 AS MATERIALIZED (WITH found AS (SELECT r.__anchor, r."amount" AS __j0_c0
-FROM (SELECT a.__anchor, row_number() OVER (PARTITION BY a.__anchor ORDER BY s.__ord DESC NULLS LAST, s.__seq DESC) AS __pos, s.__seq, s."amount", s."card", s."ts"
+__t1 AS MATERIALIZED (SELECT a.*, r.__j0_c0
 FROM __t0 a
-JOIN (SELECT r.__seq, epoch_us(r."ts") AS __ord, r."amount", r."card", r."ts"
+ASOF LEFT JOIN (SELECT r."card" AS __k0, r."amount" AS __j0_c0, r."ts" AS __time, CAST(epoch_us(r."ts") AS HUGEINT) * 9223372036854775808 + r.__seq AS __place
 FROM (SELECT *, rowid AS __seq
-FROM "tx") r) s ON s."card" = a."card" AND (s.__ord < epoch_us(a."ts") OR s.__ord = epoch_us(a."ts") AND s.__seq < coalesce(a.__seq, 9223372036854775807))) r
-WHERE r.__pos = 1)
-SELECT a.*, r.__j0_c0
-FROM __t0 a
-LEFT JOIN found r ON r.__anchor = a.__anchor)
+FROM "tx") r) r ON r.__k0 = a."card" AND CAST(epoch_us(a."ts") AS HUGEINT) * 9223372036854775808 + coalesce(a.__seq, 9223372036854775807) > r.__place)
 SELECT a."id" AS "id", a.__j0_c0 AS "before"
 FROM __t1 a ORDER BY a.__anchor
