@@ -8,7 +8,7 @@ from workbench.plan.tables import SourceTable
 
 
 def without_availability(
-    where: Expr | None, table: SourceTable | None, order: str | None, anchor_time: str | None
+    where: Expr | None, table: SourceTable, order: str | None, anchor_time: str | None
 ) -> Expr | None:
     """Return a source's condition without those that its table's ``known``, ``delay`` and ``ttl`` added.
 
@@ -17,13 +17,13 @@ def without_availability(
     where
         The condition.
     table
-        The table; None for a derived source, which has none of these.
+        The table, under the names that the condition has.
     order
         The column that orders the rows: in the order of time, delay and ttl are no conditions.
     anchor_time
         The anchor's time column.
     """
-    if where is None or table is None or anchor_time is None:
+    if where is None or anchor_time is None:
         return where
     for added in reversed(_added(table, order, Column(e.ANCHOR, anchor_time, "TIMESTAMP"))):
         if where == added:
