@@ -108,9 +108,8 @@ class _Writer:
             template = _INDEXED.sub(r"(\g<0>)", expr.template)
             return template.format(*(inner.text(arg, _ATOM) for arg in expr.args)), _OR
         if isinstance(expr, Call):
-            # a Python function is called by its name, whatever version the plan has
             return (
-                f"{name(expr.name.partition('@')[0])}({', '.join(self.text(arg, 0) for arg in expr.args)})",
+                f"{name(expr.name)}({', '.join(self.text(arg, 0) for arg in expr.args)})",
                 _ATOM,
             )
         return self._operator(expr)
