@@ -16,11 +16,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import definition, preview, request, rows, training
+from tests.benchmarks import definition, lowered, preview, request, rows, training
 from tests.benchmarks.runner import Measurement, machine
 
 BENCHMARKS = {
     "definition": definition.run,
+    "lowered": lowered.run,
     "preview": preview.run,
     "request": request.run,
     "training": training.run,
