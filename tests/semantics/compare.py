@@ -16,7 +16,7 @@ from workbench.values import types as column_types
 from .brute_force import Anchor, Evaluator, Table, stored_anchor
 from .data import Data
 from .evaluation import Row
-from .query import Query
+from .query import Query, parameters
 from .text import render, views
 
 MISSING = object()
@@ -74,22 +74,24 @@ def arrow(table: Table, rows: list[Row], **extra: pa.DataType) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema(columns | extra))
 
 
+def defined(project: Any, query: Query, name: str) -> Any:
+    """The view of a query, after those that stand in it."""
+    for view, text in views(query).items():
+        project.define(view, text)
+    return project.define(name, render(query), params=parameters(query) or None)
+
+
 class Comparison:
     """One query on one set of stored tables; every method returns what it found to differ."""
 
     def __init__(self, project: Any, data: Data, query: Query, name: str, view: Any = None) -> None:
         self.data, self.query, self.sql = data, query, render(query)
-        self.view = view or self._defined(project, name)
+        self.view = view or defined(project, query, name)
         self.values = 0  # how many have been compared
         self.own = data.tables[data.anchor]
         self.evaluator = Evaluator(data.tables, query)
         arrived = [row.seq for batch in data.batches for row in batch.rows]
         self.seqs = {seq: number for number, seq in enumerate(arrived, start=1)}  # as the project counts
-
-    def _defined(self, project: Any, name: str) -> Any:
-        for view, text in views(self.query).items():
-            project.define(view, text)
-        return project.define(name, self.sql)
 
     def offline(self) -> list[Disagreement]:
         expected = {}

@@ -21,6 +21,7 @@ class Expressions:
     def __init__(self, rng: random.Random, start: datetime, step: timedelta) -> None:
         self.rng, self.start, self.step = rng, start, step
         self.now = True  # whether now() may be drawn
+        self.bound, self.bound_probability = 0, 0.0  # constants that are parameters: how many, and how often
 
     def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
@@ -190,4 +191,8 @@ class Expressions:
             "TIMESTAMP": lambda: self.start + rng.randint(0, 6) * self.step,
             "DATE": lambda: self.start.date() + timedelta(days=rng.randint(0, 4)),
         }
-        return Literal(values[type_](), type_)
+        value = values[type_]()
+        if self.bound_probability and rng.random() < self.bound_probability:
+            self.bound += 1
+            return Literal(value, type_, f"p{self.bound}")
+        return Literal(value, type_)

@@ -50,14 +50,11 @@ CLAUSES = frozenset(
         "join on aggregate",
         "id",
         "catalogue",
-    ]
-)
-PENDING = frozenset(
-    [
         "views",
         "parameters",
     ]
 )
+PENDING: frozenset[str] = frozenset()
 OUTPUT_TYPES = (
     ["BIGINT"] * 5
     + ["DOUBLE"] * 4
@@ -113,6 +110,7 @@ class _Query(Aggregates):
         self.inner: Query | None = None
         self.derived: tuple[Output, ...] = ()
         self.exact = depth > 0
+        self.bound_probability = 0.1 if "parameters" in clauses and not depth else 0.0
 
     def may(self, clause: str, probability: float) -> bool:
         """Whether to draw a clause here."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from .brute_force import Table
 from .data import Batch, Data
 from .evaluation import Row
-from .query import Aggregate, Call, Column, Expression, Query, direct, nodes
+from .query import Aggregate, Call, Column, Expression, Query, direct, nodes, parameters
 from .text import render, views
 
 Fails = Callable[[Data, Query], bool]
@@ -36,7 +36,7 @@ def minimise(data: Data, query: Query, fails: Fails, attempts: int = 150) -> tup
 
 def describe(data: Data, query: Query) -> str:
     """The query, and the tables' rows in order of arrival."""
-    lines = [render(query), ""]
+    lines = [render(query), f"{bound}" if (bound := parameters(query)) else "", ""]
     used = _tables(query)
     for view, text in views(query).items():
         lines += [f"view {view}:", text, ""]

@@ -16,7 +16,7 @@ import pytest
 import workbench
 
 from .brute_force import stored_anchor
-from .compare import Comparison, Disagreement, load, options, same
+from .compare import Comparison, Disagreement, defined, load, options, same
 from .data import Data, draw_data
 from .evaluation import Row
 from .generate import CLAUSES, draw_query
@@ -76,7 +76,7 @@ def test_answers_before_the_append_equal_offline_when_data_arrives_in_order(
     for name, table in data.tables.items():
         project.create_table(name, table.columns, **options(table))
     queries = [draw_query(data, seed * 100 + number, monotone=True) for number in range(3)]
-    views = [project.define(f"v{number}", render(query)) for number, query in enumerate(queries)]
+    views = [defined(project, query, f"v{number}") for number, query in enumerate(queries)]
     answers: list[dict[int, Row]] = [{} for _ in views]
     for number, (name, row) in enumerate(in_order_of_time(data)):
         if number % 13 == seed % 13:

@@ -59,7 +59,7 @@ def defined(project: Project, clause: Clause, name: str = "example") -> View:
     for view, text in clause.views:
         project.define(view, text)
     if clause.parameters:
-        return project.define(name, clause.example, parameters=dict(clause.parameters))
+        return project.define(name, clause.example, params=dict(clause.parameters))
     return project.define(name, clause.example)
 
 

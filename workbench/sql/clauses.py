@@ -124,12 +124,30 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
                 "WINDOW h AS (PARTITION BY card ORDER BY at)",
             ),
             Clause(
+                "Views in a query",
+                (),
+                "The name of a view stands for its query: `name` is its newest version (the draft where there is none), "
+                "`name@3` version 3, `name@draft` the draft, each as it was at the definition. Lineage follows it; a "
+                "view that reads itself is an error.",
+                "SELECT id, spent, lag(spent, 1) OVER h AS before FROM spending\n"
+                "WINDOW h AS (PARTITION BY card ORDER BY at)",
+                views=(("spending", f"SELECT *, sum(amount) OVER w AS spent FROM payments {_DAY})"),),
+            ),
+            Clause(
                 "UNION ALL",
                 ("UNION",),
                 "Puts the rows of several queries with the same column names into one source.",
                 "SELECT id, count(*) OVER w AS events FROM payments\n"
                 "WINDOW w AS (FROM (SELECT card, at FROM logins UNION ALL SELECT card, at FROM refunds) AS e\n"
                 "             PARTITION BY card ORDER BY at)",
+            ),
+            Clause(
+                ":name",
+                (),
+                "A parameter: a value bound when the view is defined, `project.define(name, sql, params={…})`.",
+                "SELECT id, count(*) FILTER (WHERE amount > :large) OVER w AS large\nFROM payments\n"
+                "WINDOW w AS (PARTITION BY card ORDER BY at)",
+                parameters=(("large", 15),),
             ),
         ),
     ),
