@@ -126,7 +126,7 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
             Clause(
                 "Views in a query",
                 (),
-                "The name of a view stands for its query: `name` is its newest version (the draft where there is none), "
+                "The name of a view stands for its query: `name` is its newest version (else its draft), "
                 "`name@3` version 3, `name@draft` the draft, each as it was at the definition. Lineage follows it; a "
                 "view that reads itself is an error.",
                 "SELECT id, spent, lag(spent, 1) OVER h AS before FROM spending\n"
