@@ -9,7 +9,7 @@ from __future__ import annotations
 from workbench.plan.render import quote
 from workbench.plan.request_form import LATEST
 from workbench.plan.stages import Stage
-from workbench.plan.window_form import anchor_places, key_names, source_rows, visible_counts
+from workbench.plan.window_form import anchor_places, key_names, mirrored, source_rows, visible_counts
 
 
 def spread_rows(stage: Stage, source: str, types: dict[str, str], anchors: str) -> str:
@@ -42,16 +42,13 @@ def spread_rows(stage: Stage, source: str, types: dict[str, str], anchors: str) 
     columns = "".join(f", s.{quote(name)}" for name in stage.columns)
     # With a delay an anchor stands where it sees what is known: that much earlier, behind all rows of that time.
     earlier = f" REPLACE (__ord - {delay} AS __ord, {LATEST} AS __tie)" if delay else ""
-    rows_of = source_rows(stage, source, types, None)
     if stage.ahead:
-        # Ahead is behind in the mirror: orders and arrivals count down, and what an anchor sees is what it did not.
-        earlier = f" REPLACE (-__ord AS __ord, {-LATEST if stage.before_time else '-__tie'} AS __tie)"
-        rows_of = f"SELECT * REPLACE (-__ord AS __ord, -__seq AS __seq) FROM ({rows_of})"
+        source, anchors = mirrored(source), mirrored(anchors)
     # The stage's own condition is left to the request form, which numbers what satisfies it.
     return (
         f"(WITH x AS MATERIALIZED (SELECT *{earlier} FROM ({anchor_places(stage, types, anchors)})), "
         f"s AS MATERIALIZED (SELECT *, row_number() OVER ({partition}ORDER BY __ord, __seq) AS __n "
-        f"FROM ({rows_of})), "
+        f"FROM ({source_rows(stage, source, types, None)})), "
         f"n AS (SELECT *, {visible_counts(stage, ages)} FROM (SELECT NULL AS __anchor, {named}__ord, "
         f"__seq * 2 + 1 AS __tie FROM s UNION ALL BY NAME SELECT * FROM x)), "
         f"p AS (SELECT __anchor, {named}__ord, __visible, unnest(range({low}, __visible + 1)) AS __n "

@@ -36,16 +36,22 @@ class Stage(msgspec.Struct, frozen=True):
 
     @property
     def order_sql(self) -> str:
-        """SQL of the anchor's order value as BIGINT; by arrival every row is of the same age."""
-        return (
-            "0"
-            if self.order_anchor is None
-            else order_sql(plan_sql(self.order_anchor), self.order_anchor.type)
-        )
+        """SQL of the anchor's order value as BIGINT; by arrival every row is of the same age.
+
+        Where windows look ahead, orders are negative, so that what is ahead is behind.
+        """
+        if self.order_anchor is None:
+            return "0"
+        return self._mirrored(order_sql(plan_sql(self.order_anchor), self.order_anchor.type))
 
     def row_order(self, types: Mapping[str, str]) -> str:
         """Return SQL of the order value of a source row ``r`` as BIGINT, given the types of the source's columns."""
-        return "0" if self.order is None else order_sql(f"r.{quote(self.order)}", types[self.order])
+        if self.order is None:
+            return "0"
+        return self._mirrored(order_sql(f"r.{quote(self.order)}", types[self.order]))
+
+    def _mirrored(self, order: str) -> str:
+        return f"-{order}" if self.ahead else order
 
     def row_types(self, plan: FeaturePlan) -> dict[str, str]:
         """Return the types of the stage's columns, as the plan says them."""

@@ -10,23 +10,38 @@ is exact on ties and shares one sort between the windows of a stage. Two shapes:
 
 from __future__ import annotations
 
-from workbench.plan.aggregates import window_call
+from workbench.plan.aggregates import ORDER_FREE, window_call
 from workbench.plan.expr import Expr
-from workbench.plan.model import Window
+from workbench.plan.model import Aggregate, Window
 from workbench.plan.render import aggregate_name, plan_sql, quote
 from workbench.plan.request_form import LATEST
 from workbench.plan.stages import Stage
+
+#: Greater than any arrival number, and small enough to be doubled.
+MIRROR = 1 << 61
 
 
 def can_lower(stage: Stage, anchors_stored: bool) -> bool:
     """Whether the window form can say a stage.
 
     It cannot where a row's part depends on the anchor (``FILTER (WHERE mcc = r.mcc)``), nor where the request row of a
-    history window is not a stored row.
+    history window is not a stored row, nor aggregates of what lies ahead that depend on the order of several rows.
     """
-    plain = stage.members is None and not stage.ahead and not (stage.history and stage.before_time)
+    plain = stage.members is None and not (stage.history and stage.before_time)
+    if stage.ahead:
+        plain = plain and all(_takes_any_order(stage, aggregate) for aggregate in stage.aggregates)
     plain = plain and not stage.source.delay and stage.source.ttl is None
     return plain and not stage.needs_anchor and (anchors_stored or not stage.history)
+
+
+def _takes_any_order(stage: Stage, aggregate: Aggregate) -> bool:
+    frame = stage.window(aggregate.window).frame
+    return aggregate.function in ORDER_FREE or (frame.unit == "rows" and frame.start == frame.end)
+
+
+def mirrored(rows: str) -> str:
+    """Return FROM text of rows whose arrival counts down, so that what is ahead is behind."""
+    return f"(SELECT m.* REPLACE ({MIRROR} - m.__seq AS __seq) FROM {rows} m)"
 
 
 def window_form(stage: Stage, source: str, source_columns: dict[str, str], anchors: str) -> str:
@@ -43,6 +58,8 @@ def window_form(stage: Stage, source: str, source_columns: dict[str, str], ancho
     anchors
         FROM text of the anchors: ``__anchor``, ``__seq`` and their columns.
     """
+    if stage.ahead:
+        source, anchors = mirrored(source), mirrored(anchors)
     if stage.history:
         return _own(stage, source, source_columns, anchors)
     return _merged(stage, source, source_columns, anchors)
@@ -112,9 +129,10 @@ def anchor_places(stage: Stage, types: dict[str, str], anchors: str) -> str:
     """Return the query of the anchors' places among the rows: ``__anchor``, ``__ord``, ``__tie`` and their keys.
 
     Among equal orders an anchor stands behind the rows that it sees: all of another table, earlier seqs of its own, or
-    none.
+    none. Ahead it is the others: none of another table, later seqs of its own.
     """
-    tie = f"coalesce(a.__seq * 2, {LATEST})" if stage.source.own else str(LATEST)
+    last = -1 if stage.ahead else LATEST
+    tie = f"coalesce(a.__seq * 2, {last})" if stage.source.own else str(last)
     if stage.before_time:
         tie = "-1"
     keys = "".join(
