@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import string
 from typing import Any
 
 import pytest
 
+import workbench
 from workbench.plan.tables import SourceTable
 from workbench.plan.text import text_of
 from workbench.sql import catalogue
@@ -78,6 +80,17 @@ def test_of_no_rows(nothing: list[dict[str, Any]], place: int, function: Functio
         return  # of one row, or with a default
     expected = {"NULL": None, "0": 0, "''": ""}[function.empty]
     assert [row[f"f{place}"] for row in nothing] == [expected, expected]
+
+
+def test_columns_may_have_any_name(tmp_path: Any, offline: dict[str, Any]) -> None:
+    """What a function stands for has variables of its own, which no column of the same name may be taken for."""
+    project = workbench.open(tmp_path / "project")
+    letters = dict.fromkeys(string.ascii_lowercase, "VARCHAR")
+    project.create_table("visits", {**example.COLUMNS, **letters}, time="at")
+    project.table("visits").append([{**row, **dict.fromkeys(letters, "?")} for row in example.ROWS])
+    named = ", ".join(f"{letter} AS {letter}_" for letter in letters)
+    found = _newest(project.define("letters", QUERY.replace("SELECT id,", f"SELECT id, {named},")))
+    assert {name: found[name] for name in offline} == offline
 
 
 def test_names_are_not_taken_from_duckdb(stored: Any) -> None:

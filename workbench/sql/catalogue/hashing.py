@@ -41,7 +41,8 @@ FUNCTIONS = (
     Function(
         "hash64",
         "x",
-        "FarmHash's Fingerprint64 of a value; NULL of NULL.",
+        "FarmHash's Fingerprint64 of a value: of the bytes of texts and BLOBs, of numbers in their type's width, of "
+        "times in milliseconds; other types are hashed as text. Plain DuckDB does not have it.",
         "hash64(shop)",
         1642648486008160419,
         result=_hash,
