@@ -245,7 +245,8 @@ class _Analysis:
             ),
         )
         if aggregate not in self.aggregates:
-            self.aggregates[aggregate] = _with(aggregate, name=f"a{len(self.aggregates)}")
+            name = f"a{len(self.aggregates)}"
+            self.aggregates[aggregate] = _with(aggregate, name=name, written=value.written)
         return e.AggregateRef(self.aggregates[aggregate].name, value.duckdb_type)
 
     # -- windows and lookups

@@ -197,5 +197,5 @@ def _window(plan: FeaturePlan, window: Window, names: Mapping[FeaturePlan, str])
     if source.where is not None:
         lines.append(f"  only rows with {words(source.where, plan, source.rows)}")
     calls = [call_words(plan, aggregate) for aggregate in plan.aggregates if aggregate.window == window.name]
-    lines.append(f"  computes {', '.join(calls)}")
+    lines.append(f"  computes {', '.join(dict.fromkeys(calls))}")
     return lines

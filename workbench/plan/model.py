@@ -7,6 +7,7 @@ of a view and is all that a deployment stores besides the text of the query. Not
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 from typing import Literal as OneOf
 
 import msgspec
@@ -139,7 +140,7 @@ class Aggregate(msgspec.Struct, frozen=True, omit_defaults=True):
     """A DuckDB aggregate function over the rows of one window; ``type`` is the type it is cast to where ``cast``.
 
     ``order`` is the order in which an order-dependent function is fed; equal values of it, and rows without any, come
-    oldest first.
+    oldest first. ``written`` is the call that it is a part of, as the query says it: no part of the plan's identity.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Aggregate(msgspec.Struct, frozen=True, omit_defaults=True):
     where: Expr | None = None
     cast: bool = False
     order: tuple[SortKey, ...] = ()
+    written: str = ""
 
     @property
     def inputs(self) -> tuple[Expr | None, ...]:
@@ -229,8 +231,10 @@ class FeaturePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def hash(self) -> str:
         """The identity of a version: equal plans have equal hashes, whatever the text's comments and layout."""
-        identity = msgspec.structs.replace(self, views=(), params=())
-        return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:16]
+        identity = msgspec.json.encode(msgspec.structs.replace(self, views=(), params=()))
+        if b'"written":' in identity:
+            identity = msgspec.json.encode(_unwritten(msgspec.json.decode(identity)))
+        return hashlib.sha256(identity).hexdigest()[:16]
 
     def to_json(self) -> str:
         """Return the plan as JSON text."""
@@ -299,3 +303,10 @@ class FeaturePlan(msgspec.Struct, frozen=True, omit_defaults=True):
                     values += aggregate.inputs
         read = {key.row for key in part.keys}.union(*(e.columns(value, e.ROW) for value in values))
         return read | {name for name in (part.order, part.source.time) if name}
+
+
+def _unwritten(value: Any) -> Any:
+    """A plan as plain data, without the words of the query."""
+    if isinstance(value, dict):
+        return {key: _unwritten(inner) for key, inner in value.items() if key != "written"}
+    return [_unwritten(inner) for inner in value] if isinstance(value, list) else value

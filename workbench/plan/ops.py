@@ -105,6 +105,7 @@ class FeatureWindow(ops.Value):
     """``function`` of ``args`` over ``spec``; for a :class:`LookupSpec`, the value of ``args[0]`` in the found row.
 
     ``order`` is an ORDER BY inside the aggregate, ``directions`` say of each value (descending, nulls first).
+    ``written`` is the call that it is a part of, in the query's words.
     """
 
     function: str
@@ -117,6 +118,7 @@ class FeatureWindow(ops.Value):
     cast: bool = False
     order: VarTuple[ops.Value] = ()
     directions: VarTuple[Any] = ()
+    written: str = ""
 
     shape = ds.columnar
 

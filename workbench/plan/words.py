@@ -66,7 +66,9 @@ def shown(source: Source, name: str) -> str:
 
 
 def call_words(plan: FeaturePlan, aggregate: Aggregate) -> str:
-    """Return what an aggregate computes."""
+    """Return what an aggregate computes, in the query's words where it is a part of something."""
+    if aggregate.written:
+        return aggregate.written
     rows = plan.window(aggregate.window).source.rows
     args = ", ".join(words(arg, plan, rows) for arg in aggregate.args)
     distinct = "DISTINCT " if aggregate.distinct else ""

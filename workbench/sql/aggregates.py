@@ -228,9 +228,10 @@ class Aggregates:
         for name, part in entry.parts.items():
             inner = [filled(x, call.node, part.where, values, made)] if part.where else []
             of = [filled(x, call.node, arg, values, made) for arg in part.args]
-            parts[name] = self.aggregate(
+            found = self.aggregate(
                 call.node, part.function, of, spec, [*outer, *inner], distinct=part.distinct
             )
+            parts[name] = found if entry.result == f"{{{name}}}" else found.copy(written=_written(call))
         known = {**values, **parts}
         types = {name: x.shown_type(x.type_of(value)) for name, value in known.items()}
         return filled(x, call.node, entry.text(types), known, made)
@@ -462,6 +463,12 @@ class _Values:
             )
         place = [parameter.name for parameter in self.entry.takes].index(name)
         return x.translate(self.items[place], windows.constants)
+
+
+def _written(call: _Call) -> str:
+    """The call as the query says it, in one line."""
+    where = f" where {call.where.sql('duckdb')}" if call.where is not None else ""
+    return f"{call.node.sql('duckdb', normalize_functions=False)}{where}"
 
 
 def _one(star: exp.Star) -> Node:
