@@ -9,7 +9,7 @@ import pytest
 
 import workbench.docs
 
-PAGES = ["training", "functions"]
+PAGES = ["training", "functions", "ibis"]
 
 
 @pytest.mark.parametrize("name", PAGES)
