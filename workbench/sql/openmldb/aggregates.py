@@ -50,7 +50,7 @@ class OpenMLDBAggregates(Aggregates):
             found = x.sql(node, lambda s: t.wrapped(s, kind), whole)
             return x.convert(node, found, "TIMESTAMP") if value in self._times else found
         if value.function == "sum" and kind == "FLOAT":
-            return x.bind(node, "op", "cast", [value], "FLOAT")
+            return x.convert(node, value, "FLOAT")
         return x.convert(node, value, "DOUBLE") if value.function == "median" else value
 
     def aggregate(

@@ -129,8 +129,8 @@ class OpenMLDBExpressions(Expressions):
         times = [self.type_of(value) == "TIMESTAMP" for value in (left, right)]
         left, right = self.number(node, left), self.number(node, right)
         if any(times) and op in "+-" and not (op == "-" and all(times)):
-            sides = [self.convert(node, side, "BIGINT") for side in (left, right)]
-            return self.convert(node, self.bind(node, "op", op, sides), "TIMESTAMP")
+            left, right = (self.convert(node, side, "BIGINT") for side in (left, right))
+            return self.convert(node, self.arithmetic(node, op, left, right), "TIMESTAMP")
         kind = self._numeric(left, right)
         if kind in t.FLOATS:
             sides = [self.bind(node, "op", "cast", [side], kind) for side in (left, right)]

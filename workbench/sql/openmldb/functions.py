@@ -287,14 +287,15 @@ def _real(
     kind = _float_kind(x, args[0])
     number = x.convert(node, x.number(node, args[0]), "DOUBLE")
     value = x.sql(node, build, number)
-    return value if kind == "DOUBLE" else x.bind(node, "op", "cast", [value], "FLOAT")
+    return x.convert(node, value, kind)
 
 
 #: Real functions of DuckDB, and where they are defined; elsewhere C gives NaN, which DuckDB refuses.
 _DOMAIN = {
     **dict.fromkeys(("acos", "asin"), "abs({0}) <= 1"),
     "sqrt": "{0} >= 0",
-    **dict.fromkeys(("cos", "sin", "tan", "cot", "atan", "exp", "degrees", "radians"), "true"),
+    "cot": "{0} <> 0",
+    **dict.fromkeys(("cos", "sin", "tan", "atan", "exp", "degrees", "radians"), "true"),
 }
 
 

@@ -14,6 +14,8 @@ _TRUE = "('t', 'true', 'y', 'yes', '1')"
 _FALSE = "('f', 'false', 'n', 'no', '0')"
 #: A text as a time: date and time, or a date alone, with or without hyphens.
 _TIME_FORMATS = "['%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%d', '%Y%m%d']"
+#: The end of the year 9999 in milliseconds.
+_LAST_TIME = 253402300799999
 _DATE_FORMATS = "['%Y-%m-%d', '%Y%m%d']"
 
 
@@ -142,7 +144,12 @@ def _to_float(sql: str, found: str, wanted: str) -> str:
         return f"CAST(epoch_ms({sql}) AS {wanted})"
     if found == "DATE":
         return _null(sql, wanted)
-    return f"CAST({sql} AS {wanted})"
+    return narrowed(sql) if wanted == "FLOAT" and found != "FLOAT" else f"CAST({sql} AS {wanted})"
+
+
+def narrowed(sql: str) -> str:
+    """Return a number as FLOAT, infinite where it is too great."""
+    return f"coalesce(TRY_CAST({sql} AS FLOAT), CASE WHEN {sql} > 0 THEN 'inf' WHEN {sql} < 0 THEN '-inf' END::FLOAT)"
 
 
 def to_time(sql: str, found: str) -> str:
@@ -152,11 +159,7 @@ def to_time(sql: str, found: str) -> str:
     if found == "DATE":
         return f"(CAST({sql} AS TIMESTAMP) - {ZONE})"
     millis = _to_integer(sql, found, "BIGINT")
-    return f"CASE WHEN {sql} >= {_zero(found)} THEN make_timestamp_ms({millis}) END"
-
-
-def _zero(found: str) -> str:
-    return "false" if found == "BOOLEAN" else "0"
+    return f"CASE WHEN {millis} BETWEEN 0 AND {_LAST_TIME} THEN make_timestamp_ms({millis}) END"
 
 
 def _to_date(sql: str, found: str) -> str:
