@@ -116,6 +116,9 @@ class FunctionInfo:
     volatile: bool
 
 
+_known: dict[str, FunctionInfo] | None = None
+
+
 @dataclass
 class Functions:
     """DuckDB's functions, through a connection of its own that holds no data.
@@ -130,7 +133,6 @@ class Functions:
     _types: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
     _python: dict[str, PythonFunction] = field(default_factory=dict)
     _registered: set[str] = field(default_factory=set)
-    _known: dict[str, FunctionInfo] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def use(self, functions: Iterable[PythonFunction], earlier: Iterable[PythonFunction] = ()) -> None:
@@ -253,15 +255,17 @@ class Functions:
         return int(row[0]), int(row[1])
 
     def _functions(self) -> dict[str, FunctionInfo]:
+        """What DuckDB has, which is the same in every session of the process."""
+        global _known
         with self._lock:
-            if self._known is None:
+            if _known is None:
                 rows = self.connection.execute(
                     "SELECT lower(function_name), list(DISTINCT function_type), "
                     "coalesce(bool_and(stability = 'VOLATILE'), false) FROM duckdb_functions() "
                     "WHERE NOT starts_with(function_name, '__') OR function_name = ? GROUP BY 1",
                     [FINGERPRINT],
                 ).fetchall()
-                self._known = {
+                _known = {
                     name: FunctionInfo(name, frozenset(kinds), volatile) for name, kinds, volatile in rows
                 }
-            return self._known
+            return _known
