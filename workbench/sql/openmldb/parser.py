@@ -106,7 +106,7 @@ def _read(tokens: list[Token], text: str) -> Iterator[Token]:
             skip = _config(tokens[place:], text)
             continue
         cast = before is not None and before.token_type == TokenType.ALIAS
-        if (word in _TYPE_CALLS and called and not cast) or (word == "mod" and called):
+        if (word in _TYPE_CALLS and called and not cast) or (word in ("mod", "isnull") and called):
             yield _renamed(token, TokenType.VAR, token.text)
         elif word in _TYPES and cast:
             yield _renamed(token, _TYPES[word], token.text)
