@@ -69,6 +69,15 @@ def test_a_whole_check_counts_every_value_and_needs_no_bound(project: Any) -> No
     assert "✓" in report._repr_html_()
 
 
+def test_times_that_python_cannot_hold_are_texts_on_both_sides(project: Any) -> None:
+    view = project.define(
+        "beyond", "SELECT ts + INTERVAL 9000 YEAR AS late, ts::DATE - 1000000 AS early FROM tx"
+    )
+    assert view.request(shop.TX_ROWS[0]) == {"late": "11024-01-01 00:30:00", "early": "0715-02-03 (BC)"}
+    report = view.check("all")
+    assert report.compared == 120 and report.ok
+
+
 def test_a_sample_says_what_is_not_known_of_the_rest(project: Any) -> None:
     report = project.define("some", shop.VIEW).check(30)
     assert (report.rows, report.compared, report.complete) == (30, 150, False)

@@ -50,6 +50,8 @@ def test_decode_is_the_inverse_of_encode(kind: str) -> None:
             "2026-01-02T01:00:00Z",
         ),
         (date(2026, 1, 2), "DATE", "2026-01-02"),
+        ("11024-01-01 00:30:00", "TIMESTAMP", "11024-01-01 00:30:00"),
+        ("0715-02-03 (BC)", "DATE", "0715-02-03 (BC)"),
         (time(3, 4, 5, 6), "TIME", "03:04:05.000006"),
         (b"\x00\x01\x02", "BLOB", "AAEC"),
         (timedelta(days=1, hours=2, seconds=3.5), "INTERVAL", "P1DT2H3.5S"),

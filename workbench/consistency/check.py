@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from workbench.consistency.report import Difference, Report
 from workbench.consistency.sample import sample
-from workbench.consistency.values import equal
+from workbench.consistency.values import equal, python_rows
 from workbench.offline import OfflineFeatures, Progress
 from workbench.online import Answer, Engine
 from workbench.plan.model import FeaturePlan
@@ -67,8 +67,8 @@ class Check:
             numbers = batch.column("__seq").to_pylist()
             answers = self.engine.replay(batch.drop_columns(["__seq"]), numbers, cut)
             kept = [number for number in numbers if number in places]
-            values = offline.take(pa.array([places[number] for number in kept], pa.int64())).to_pylist()
-            counter.add(batch.to_pylist(), dict(zip(kept, values, strict=True)), answers)
+            values = python_rows(offline.take(pa.array([places[number] for number in kept], pa.int64())))
+            counter.add(python_rows(batch), dict(zip(kept, values, strict=True)), answers)
             if step:
                 done = min(start + BATCH_ROWS, anchors.num_rows)
                 step(f"comparing {done:,} of {anchors.num_rows:,} rows", done / max(anchors.num_rows, 1))

@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from workbench.storage.session import connect
+
 #: Floats of two engines may differ in their last bits; beyond this they differ.
 RELATIVE = 1e-9
 
@@ -30,6 +32,25 @@ def equal(left: Any, right: Any, duckdb_type: str) -> bool:
     if duckdb_type.startswith("MAP"):
         return equal(_pairs(left), _pairs(right), "")
     return bool(left == right)
+
+
+def python_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Return the rows of a table; dates and times that Python's cannot hold are the texts that requests answer.
+
+    >>> python_rows(pa.table({"d": pa.array([3_000_000], pa.date32())}))
+    [{'d': '10183-09-21'}]
+    """
+    columns = [_values(column) for column in table.columns]
+    return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        with connect(threads=1) as connection:
+            connection.register("given", pa.table({"value": column}))
+            return [value for (value,) in connection.execute("SELECT value FROM given").fetchall()]
 
 
 def _plain(value: Any) -> Any:

@@ -40,6 +40,8 @@ _INTERVAL = re.compile(
     r"P(?:(?P<years>-?[0-9]+)Y)?(?:(?P<months>-?[0-9]+)M)?(?:(?P<days>-?[0-9]+)D)?"
     r"(?:T(?:(?P<hours>-?[0-9]+)H)?(?:(?P<minutes>-?[0-9]+)M)?(?:(?P<seconds>-?[0-9]+(?:\.[0-9]{1,6})?)S)?)?"
 )
+#: A year of more than four digits, or one before the first.
+_BEYOND = re.compile(r"[0-9]{5,}-[0-9]{2}-[0-9]{2}( .*)?|[0-9]+-.* \(BC\)( .*)?")
 
 
 def encode(value: Any, duckdb_type: str) -> Any:
@@ -60,6 +62,15 @@ def decode(value: Any, duckdb_type: str) -> Any:
         return _decoder(parse(duckdb_type))(value)
     except Unfit as unfit:
         raise RowError(unfit.message, hint=unfit.hint) from None
+
+
+def is_beyond(value: Any) -> bool:
+    """Whether a value is DuckDB's text of a date or time outside the years 1 to 9999, which Python's cannot hold.
+
+    >>> is_beyond("11024-01-01 00:30:00"), is_beyond("0715-02-03 (BC)"), is_beyond("2024-01-01")
+    (True, True, False)
+    """
+    return isinstance(value, str) and _BEYOND.fullmatch(value) is not None
 
 
 def encoder(columns: Mapping[str, str]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
@@ -107,7 +118,9 @@ def _encode_float(value: float) -> float | str:
     return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
 
 
-def _encode_timestamp(value: datetime) -> str:
+def _encode_timestamp(value: datetime | str) -> str:
+    if isinstance(value, str):
+        return value
     if value.tzinfo is not None:
         value = value.astimezone(UTC).replace(tzinfo=None)
     return value.isoformat() + "Z"
@@ -173,7 +186,8 @@ _ENCODERS: dict[str, Code] = {
     **dict.fromkeys(WIDE_INTEGERS, lambda value: str(int(value))),
     **dict.fromkeys(("DOUBLE", "FLOAT"), _encode_float),
     **dict.fromkeys(TIMESTAMPS, _encode_timestamp),
-    **dict.fromkeys(("DATE", "TIME", "TIME_NS"), lambda value: value.isoformat()),
+    "DATE": lambda value: value if isinstance(value, str) else value.isoformat(),
+    **dict.fromkeys(("TIME", "TIME_NS"), lambda value: value.isoformat()),
     "BLOB": lambda value: base64.b64encode(value).decode(),
     "UUID": str,
     "INTERVAL": _encode_interval,
@@ -199,6 +213,8 @@ def _decoder(node: Type) -> Code:
         return _decode_interval
     if isinstance(node, Scalar) and node.name in INTEGER_RANGES and node.name not in WIDE_INTEGERS:
         return lambda value: converter(node)(_expect(value, int, node))
+    if isinstance(node, Scalar) and (node.name in TIMESTAMPS or node.name == "DATE"):
+        return lambda value: value if is_beyond(value) else converter(node)(value)
     return converter(node)
 
 
