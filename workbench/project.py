@@ -193,7 +193,6 @@ class Project:
         DefinitionError
             With line, column and a hint, when the query cannot be accepted.
         """
-        from workbench.plan.text import text_of
         from workbench.sql.define import define
 
         check_name(name, "view")
@@ -210,12 +209,69 @@ class Project:
                 )
         except DefinitionError as error:
             raise self._of_label(error) from None
-        text = query if isinstance(query, str) else text_of(plan, self.source_tables())
+        text = query if isinstance(query, str) else self._text_of(query, plan)
         before = views.latest_hash(self.storage, name)
         saved = views.save_draft(self.storage, name, text, dialect, plan.to_json(), plan.hash)
         if before is not None and before != plan.hash:
             tidy_indexes(self.storage)
         return View(self, saved)
+
+    def _text_of(self, query: ir.Table, plan: FeaturePlan) -> str:
+        """The text of a view that is defined in Ibis: of its plan, which reads well, or as it was translated."""
+        from workbench.plan.ibis_query import query_of
+        from workbench.plan.text import text_of
+
+        try:
+            return text_of(plan, self.source_tables())
+        except DefinitionError:
+            return query_of(query, self.source_tables())
+
+    def preview(
+        self,
+        query: str | ir.Table,
+        frames: Mapping[str, Any] | None = None,
+        *,
+        times: Mapping[str, str] | None = None,
+        rows: int = 20,
+        params: Mapping[str, Any] | None = None,
+    ) -> Result:
+        """Try a feature query, on DataFrames too; nothing is defined or stored.
+
+        Parameters
+        ----------
+        query
+            One SELECT, or an Ibis expression (``ibis.memtable`` may stand in it).
+        frames
+            DataFrames, Arrow tables, dicts or files, by the names that the query has for them. Their rows are in the
+            order of arrival. A name of the project's tables means the frame here.
+        times
+            The time columns of frames; by default a frame's only TIMESTAMP column.
+        rows
+            How many anchor rows to show at most: a spread sample that includes the newest.
+        params
+            Values of the text's parameters.
+
+        Raises
+        ------
+        DefinitionError
+            The query cannot be accepted, or a frame has several columns that could be its time.
+
+        Examples
+        --------
+        >>> project.preview("SELECT sum(x) OVER w AS s FROM df WINDOW w AS (ORDER BY ts)", {"df": df})  # doctest: +SKIP
+        """
+        from workbench.offline.local import LocalTables, preview_local
+        from workbench.plan.ibis_query import memtables
+        from workbench.sql.define import define
+
+        given = {**(frames or {}), **({} if isinstance(query, str) else memtables(query))}
+        local = LocalTables(given, times or {})
+        with self._lock:
+            tables = {**self.source_tables(), **local.sources}
+            plan = define(
+                query, tables, self.functions(), params=params, find_view=Composition(self.storage, "")
+            )
+        return preview_local(self.storage, plan, local, rows)
 
     def view(self, name: str, version: int | None = None) -> View:
         """Return a view: its draft, else its newest version, or the version asked for."""

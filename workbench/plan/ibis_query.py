@@ -8,6 +8,7 @@ from typing import Any
 
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
+import pyarrow as pa
 from ibis.common.collections import FrozenOrderedDict
 
 from workbench.errors import DefinitionError
@@ -55,6 +56,12 @@ def query_of(expression: ir.Table, tables: Mapping[str, SourceTable]) -> str:
         Something in it has no online form; the hint says what to write.
     """
     return Query({table.name.casefold(): table for table in tables.values()}).select(expression.op()).text()
+
+
+def memtables(expression: ir.Table) -> dict[str, pa.Table]:
+    """Return the rows of the DataFrames in an expression, by the names that it has for them."""
+    found = expression.op().find(ops.InMemoryTable)
+    return {str(node.name): node.data.to_pyarrow(node.schema) for node in found}
 
 
 @dataclass
@@ -168,12 +175,8 @@ class Query:
         elif isinstance(node, ops.Reference):
             # A name of its own for a relation that may stand elsewhere in the query too.
             made = replace(self.select(node.parent), fields={})
-        elif isinstance(node, ops.UnboundTable | ops.DatabaseTable):
+        elif isinstance(node, ops.UnboundTable | ops.DatabaseTable | ops.InMemoryTable):
             made = self._table(node)
-        elif isinstance(node, ops.InMemoryTable):
-            raise DefinitionError(
-                "a DataFrame cannot be a table of a view", hint="project.create_table(name, frame, time=...)"
-            )
         else:
             hint = _REFUSED.get(
                 type(node), "a feature view projects and filters one table, with windows and last joins"
@@ -185,6 +188,11 @@ class Query:
     def _table(self, node: ops.PhysicalTable) -> Select:
         called = str(node.name)
         table = self.tables.get(called.casefold())
+        if table is None and isinstance(node, ops.InMemoryTable):
+            raise DefinitionError(
+                "a DataFrame cannot be a table of a view",
+                hint="project.create_table(name, frame, time=...); project.preview(...) tries a query on one",
+            )
         if table is None and isinstance(node, ops.DatabaseTable):
             raise DefinitionError(
                 f"{called!r} is not a table of this project, but a table or result of a database",
