@@ -35,3 +35,10 @@ def test_what_cannot_be_a_signature(plan_of: Any, query: str, column: int, messa
     with pytest.raises(DefinitionError, match=message) as caught:
         plan_of(query)
     assert caught.value.position is not None and caught.value.position.column == column
+
+
+def test_a_kind_is_of_the_select_that_says_it(plan_of: Any) -> None:
+    inner = "(SELECT ts, discrete(card, 8) AS card, continuous(amount) AS a FROM tx) AS t"
+    window = "WINDOW w AS (PARTITION BY card ORDER BY ts)"
+    plan = plan_of(f"SELECT card, binary_label(sum(a) OVER w > 1) AS y FROM {inner} {window}")
+    assert {name: str(kind) for name, kind in plan.kinds.items()} == {"y": "binary_label"}

@@ -18,6 +18,7 @@ from workbench.sql.expressions import Expressions
 from workbench.sql.inlined import inlined
 from workbench.sql.query import Named, Query
 from workbench.sql.scope import Relation, is_windowed
+from workbench.sql.signatures import unmarked
 
 if TYPE_CHECKING:
     from workbench.sql.selects import Select
@@ -70,7 +71,7 @@ class Froms:
         if query is not None:
             select = self.select(self.query, query.node, query.names)
             return replace(
-                select.anchor, alias=alias_of(node), columns=select.columns(), where=select.where
+                select.anchor, alias=alias_of(node), columns=unmarked(select.columns()), where=select.where
             ), joins
         return self._table(node, "anchor"), joins
 
@@ -125,7 +126,7 @@ class Froms:
         What other tables are ``merged`` with needs a column for each of its values.
         """
         select = self.select(self.query, node, names)
-        columns = select.columns()
+        columns = unmarked(select.columns())
         computed = merged and not all(isinstance(v, ops.Field) and v.name == n for n, v in columns.items())
         values = [*columns.values(), *([select.where] if select.where is not None else [])]
         if computed or any(is_windowed(value) for value in values):

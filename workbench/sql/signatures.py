@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import ibis.expr.operations as ops
 from sqlglot import exp
@@ -22,6 +22,14 @@ def inside(item: exp.Expr) -> exp.Expr:
     """Return what a signature stands around, or the node itself where it is none."""
     node = item.unnest()
     return node.expressions[0] if is_signature(node) and node.expressions else item
+
+
+def unmarked(columns: Mapping[str, ops.Value]) -> dict[str, ops.Value]:
+    """Return the columns of a subquery without their kinds: what an output is to a model, its own SELECT says."""
+    return {
+        name: value.args[0] if isinstance(value, Native) and value.kind == "signature" else value
+        for name, value in columns.items()
+    }
 
 
 def signature(x: Binding, node: exp.Anonymous, translate: Callable[[exp.Expr], ops.Value]) -> Native:
