@@ -91,11 +91,20 @@ def test_rows_of_known_ids_are_left_out(shop: Path) -> None:
         "id,ts\na,2026-02-01 00:00:00\nb,2026-02-01 00:00:00\na,2026-02-02 00:00:00\n"
     )
     assert "2 rows" in ok("table", "add", "events", "events.csv", "--time", "ts", "--id", "id")
-    assert "id id" in ok("table", "show", "events") and ok_json("table", "show", "events")["id"] == "id"
+    assert "id id" in ok("table", "show", "events") and ok_json("table", "show", "events")["options"] == {
+        "id": "id"
+    }
     said = ok("table", "append", "events", "events.csv")
     assert (
         "0 rows appended" in said and "3 rows left out" in said and "1 of them with another content" in said
     )
+
+
+def test_when_rows_are_known_is_said_when_a_table_is_added(shop: Path) -> None:
+    ok("table", "add", "late", "payments.csv", "--time", "ts", "--ttl", "30d", "--delay", "6h")
+    assert ok_json("table", "show", "late")["options"] == {"ttl": "30d", "delay": "6h"}
+    assert "ttl 30d, delay 6h" in ok("table", "show", "late")
+    assert "known" in refused("table", "add", "other", "payments.csv", "--time", "ts", "--known", "kn")
 
 
 def test_the_same_file_again_is_no_error_and_another_is(shop: Path) -> None:

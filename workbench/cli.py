@@ -93,6 +93,15 @@ def table_add(
     name: TableArgument,
     file: FileArgument,
     time: TimeOption = None,
+    ttl: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="How long rows are visible, such as 30d.")
+    ] = None,
+    delay: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="When a row is known after its time, such as 6h.")
+    ] = None,
+    known: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The time at which a row becomes known.")
+    ] = None,
     id: Annotated[
         str | None,
         typer.Option("--id", metavar="COLUMN", help="Names rows: a known one is not stored again."),
@@ -101,7 +110,8 @@ def table_add(
     project: ProjectOption = None,
 ) -> None:
     """Create a table from a Parquet, CSV or JSON file."""
-    table = _project(project).create_table(name, str(file), time=time, id=id, if_exists=if_exists.value)
+    options = {"time": time, "ttl": ttl, "delay": delay, "known": known, "id": id}
+    table = _project(project).create_table(name, str(file), **options, if_exists=if_exists.value)
     say(f"table {table.name}: {table.count():,} rows, {len(table.columns)} columns")
 
 
@@ -130,8 +140,8 @@ def table_show(name: TableArgument, project: ProjectOption = None, as_json: Json
     if as_json:
         say_json(_about(table))
         return
-    named = f", id {table.id}" if table.id else ""
-    say(f"{table.name}: {table.count():,} rows, time {table.time or 'none (static)'}{named}")
+    options = "".join(f", {name} {value}" for name, value in table.options.items())
+    say(f"{table.name}: {table.count():,} rows, time {table.time or 'none (static)'}{options}")
     say_table(["column", "type"], table.columns.items())
     _say_result(opened.sql(f"SELECT * FROM {quoted(table.name)} LIMIT 5"))
 
@@ -409,8 +419,8 @@ def _project(explicit: str | None) -> Project:
 
 
 def _about(table: Table) -> dict[str, Any]:
-    about = {"table": table.name, "rows": table.count(), "time": table.time, "id": table.id}
-    return {**about, "columns": dict(table.columns)}
+    about = {"table": table.name, "rows": table.count(), "time": table.time}
+    return {**about, "columns": dict(table.columns), "options": table.options}
 
 
 def _version(view: View) -> str:

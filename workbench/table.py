@@ -81,6 +81,12 @@ class Table:
         """The column that names rows; appending a row of a known id does nothing."""
         return self._spec.id
 
+    @property
+    def options(self) -> dict[str, str]:
+        """Those of ``ttl``, ``delay``, ``known`` and ``id`` that the table has."""
+        given = {name: getattr(self._spec, name) for name in ("ttl", "delay", "known", "id")}
+        return {name: value for name, value in given.items() if value is not None}
+
     def append(self, rows: Any, token: str | None = None) -> Receipt:
         """Add rows: all or nothing, durable and visible to everybody when it returns.
 
@@ -170,7 +176,7 @@ class Table:
 
     def _order(self) -> str:
         order = f"time {self.time}" if self.time else "ordered by arrival"
-        return f"{order}, id {self.id}" if self.id else order
+        return order + "".join(f", {name} {value}" for name, value in self.options.items())
 
     def _append_stream(self, reader: pa.RecordBatchReader) -> Receipt:
         import pyarrow as pa

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.serving.conftest import Served
@@ -60,7 +62,12 @@ def test_a_revoked_key_is_worthless_at_once(served: Served, web: Web) -> None:
 
 def test_the_log_has_a_line_for_each_request_and_no_key(served: Served, web: Web) -> None:
     web.post(RISK, ROW | {"note": "a secret of the body"}, {"X-Request-ID": "find-me"})
-    log = (served.path / "server.log").read_text()
+    log = ""
+    for _ in range(100):  # the line is written after the answer
+        log = (served.path / "server.log").read_text()
+        if "find-me" in log:
+            break
+        time.sleep(0.05)
     (line,) = [line for line in log.splitlines() if "find-me" in line]
     assert '"route":"features"' in line
     assert '"status":200' in line

@@ -187,7 +187,7 @@ def _rows_operation(table: StoredTable) -> dict[str, Any]:
     row = {
         "type": "object",
         "properties": {name: types.wire_schema(kind) for name, kind in table.columns.items()},
-        "required": [table.time] if table.time else [],
+        "required": [name for name in (table.time, table.id_column) if name],
         "additionalProperties": False,
     }
     example = _examples(table.columns)
