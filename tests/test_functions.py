@@ -306,6 +306,30 @@ def test_the_text_of_a_plan_calls_its_versions(project: Any) -> None:
         view.to_sql()
 
 
+def test_functions_stand_wherever_an_expression_does(project: Any) -> None:
+    @project.function
+    def twice(x: int) -> int:
+        return x * 2
+
+    @project.function(aggregate=True)
+    def many(x: list[int]) -> int:
+        return len(x)
+
+    project.create_table("dim", {"id": "BIGINT", "r": "DOUBLE"}).append([{"id": 8, "r": 1.5}])
+    view = project.define(
+        "v",
+        "SELECT twice(x) AS a, d.r, sum(twice(x)) FILTER (WHERE twice(x) > 2) OVER w AS s, many(x) OVER e AS n "
+        "FROM tx LAST JOIN dim d ON twice(tx.x) = d.id WHERE twice(x) > 1 WINDOW w AS (PARTITION BY k ORDER BY ts), "
+        "e AS (FROM tx WHERE twice(x) > 2 PARTITION BY k ORDER BY ts)",
+    )
+    assert view.check(rows="all").ok and [v for v in column(view.offline(), "r") if v] == [1.5]
+    above = project.define("above", "SELECT twice(a) AS b FROM v")
+    assert above.check(rows="all").ok
+    plain = project.define("plain", "SELECT x FROM tx")
+    assert column(plain.offline(where="twice(x) > 30"), "x") == [16, 18, 19]
+    assert column(view.offline(where="twice(x) > 30"), "a") == [32, 36, 38]
+
+
 def test_names_of_duckdb_are_taken(project: Any) -> None:
     def abs_(x: int) -> int:
         return x

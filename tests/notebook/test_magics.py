@@ -251,6 +251,8 @@ def test_a_label_cell_binds_a_label(opened: Any) -> None:
     assert label is opened.user_ns["next_amount"] and label.version is None and label.sql == NEXT
     assert opened.run_cell_magic("label", "next_amount -o y --save", NEXT) is opened.user_ns["y"]
     assert opened.user_ns["y"].version == 1
+    assert opened.run_line_magic("workbench", "labels") == ["next_amount"]
+    assert opened.run_line_magic("workbench", "show next_amount").name == "next_amount"
     page = label._repr_html_()
     assert "4 rows are labelled; of 2 the horizon has not passed" in page
 

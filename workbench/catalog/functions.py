@@ -10,7 +10,7 @@ import duckdb
 from workbench.catalog import definitions
 from workbench.catalog.definitions import Definition
 from workbench.errors import NotFound
-from workbench.functions import PythonFunction, names_in, register
+from workbench.functions import PythonFunction, names_in, names_in_sql, register
 
 if TYPE_CHECKING:
     from workbench.plan.model import FeaturePlan
@@ -43,8 +43,8 @@ def get(storage: Storage, name: str, version: int | None = None) -> PythonFuncti
     return PythonFunction.from_json(definitions.get(storage, KIND, name, version).body)
 
 
-def used(storage: Storage, plan: FeaturePlan) -> Sequence[PythonFunction]:
-    """Return the functions that a plan calls, in the versions that it was made with.
+def used(storage: Storage, plan: FeaturePlan, condition: str = "") -> Sequence[PythonFunction]:
+    """Return the functions that a plan, or a condition in SQL, calls, in the versions that they were made with.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def used(storage: Storage, plan: FeaturePlan) -> Sequence[PythonFunction]:
         One was dropped.
     """
     found = []
-    for name, version in names_in(plan):
+    for name, version in dict.fromkeys([*names_in(plan), *names_in_sql(condition)]):
         definition = definitions.find_hash(storage, KIND, name, version)
         if definition is None:
             raise NotFound(
@@ -63,7 +63,9 @@ def used(storage: Storage, plan: FeaturePlan) -> Sequence[PythonFunction]:
     return found
 
 
-def add_to(connection: duckdb.DuckDBPyConnection, storage: Storage, plan: FeaturePlan) -> None:
-    """Make the functions that a plan calls callable in a session."""
-    for function in used(storage, plan):
+def add_to(
+    connection: duckdb.DuckDBPyConnection, storage: Storage, plan: FeaturePlan, condition: str = ""
+) -> None:
+    """Make the functions that a plan, or a condition in SQL, calls callable in a session."""
+    for function in used(storage, plan, condition):
         register(connection, function)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any
 from typing import Literal as OneOf
@@ -78,6 +79,15 @@ def names_in(plan: FeaturePlan) -> list[tuple[str, str]]:
             name, _, version = node["name"].removeprefix(PROBE).rpartition("@")
             found[name, version] = None
     return list(found)
+
+
+def names_in_sql(text: str) -> list[tuple[str, str]]:
+    """Return name and hash of every Python function that generated SQL calls.
+
+    >>> names_in_sql('("clip01@0123456789ab"(a."x") > 1)')
+    [('clip01', '0123456789ab')]
+    """
+    return re.findall(rf'"(\w+)@([0-9a-f]{{{HASH_LENGTH}}})"\(', text)
 
 
 def is_full_name(name: str) -> bool:

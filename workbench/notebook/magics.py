@@ -135,11 +135,13 @@ class WorkbenchMagics(Magics):
     @magic_arguments()
     @argument(
         "command",
-        choices=["open", "tables", "views", "show", "check", "deploy", "ps", "stop"],
+        choices=["open", "tables", "views", "labels", "show", "check", "deploy", "ps", "stop"],
         help="what to do",
     )
     @argument(
-        "name", nargs="?", help="open: a folder; show, check, deploy, stop: a view (show: also a table)"
+        "name",
+        nargs="?",
+        help="open: a folder; show, check, deploy, stop: a view (show: also a table or label)",
     )
     @argument(
         "--project", help="the project's folder; else the opened one, $WORKBENCH_PROJECT, workbench.toml"
@@ -154,7 +156,8 @@ class WorkbenchMagics(Magics):
             %workbench open flights    the project of this session; created when missing
             %workbench tables          project.list_tables()
             %workbench views           project.list_views()
-            %workbench show NAME       project.view(NAME), or project.table(NAME)
+            %workbench labels          project.list_labels()
+            %workbench show NAME       project.view(NAME), project.table(NAME) or project.label(NAME)
             %workbench check NAME      project.view(NAME).check()
             %workbench deploy NAME     project.view(NAME).deploy()
             %workbench ps              project.deployments()
@@ -202,8 +205,19 @@ class WorkbenchMagics(Magics):
 
         return Listing(project.list_views(), ["view", "version", "anchor", "features"], row)
 
+    def _labels(self, asked: Namespace) -> Any:
+        project = self.project(asked.project)
+
+        def row(name: str) -> list[Any]:
+            label = project.label(name)
+            return [name, label.version or "draft", label.anchor, ", ".join(label.schema)]
+
+        return Listing(project.list_labels(), ["label", "version", "anchor", "columns"], row)
+
     def _show(self, asked: Namespace) -> Any:
-        project, name = self.project(asked.project), _need(asked, "a view or table")
+        project, name = self.project(asked.project), _need(asked, "a view, table or label")
+        if name.casefold() in map(str.casefold, project.list_labels()):
+            return project.label(name)
         try:
             return project.view(name)
         except NotFound as no_view:

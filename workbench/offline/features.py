@@ -72,7 +72,7 @@ class OfflineFeatures:
             relation = snapshot.relation(connection, self.plan.table)
             return Anchors(relation, stored=True, where=where, carry=tuple(carry))
 
-        return self._result(anchors, tuple(carry), cut)
+        return self._result(anchors, tuple(carry), cut, where or "")
 
     def preview(self, rows: int) -> Result:
         """Return the features of a spread sample of stored anchors that includes the newest, in arrival order.
@@ -129,7 +129,7 @@ class OfflineFeatures:
 
     # -- running
 
-    def _result(self, anchors: Any, carry: tuple[str, ...], cut: int | None) -> Result:
+    def _result(self, anchors: Any, carry: tuple[str, ...], cut: int | None, condition: str = "") -> Result:
         known = cut if cut is not None else self.storage.last_seq()
         types: dict[str, str] = {"__seq": "BIGINT", "__row": "BIGINT", **self._columns}
         columns = {carried(name): types[name] for name in carry} | self.plan.features
@@ -141,13 +141,13 @@ class OfflineFeatures:
             )
             schema = arrow_schema(columns)
             try:
-                functions.add_to(connection, self.storage, self.plan)
+                functions.add_to(connection, self.storage, self.plan, condition)
                 reader = self._reader(connection, snapshot, anchors)
             except BaseException as error:
                 connection.close()
                 snapshot.close()
                 if isinstance(error, FunctionError):
-                    raise self._placed(error, anchors, known) from None
+                    raise self._placed(error, anchors, known, condition) from None
                 raise
             return pa.RecordBatchReader.from_batches(
                 schema, placed(self._batches(reader, schema, snapshot, connection))
@@ -157,7 +157,7 @@ class OfflineFeatures:
             try:
                 yield from batches
             except FunctionError as error:
-                raise self._placed(error, anchors, known) from None
+                raise self._placed(error, anchors, known, condition) from None
 
         metadata = {"plan_hash": self.plan.hash, "cut": str(known), "table": self.plan.table}
         return Result(columns, produce, metadata, self.plan.kinds)
@@ -203,7 +203,7 @@ class OfflineFeatures:
         if self.progress:
             self.progress("done", 1.0)
 
-    def _placed(self, error: FunctionError, anchors: Any, cut: int) -> FunctionError:
+    def _placed(self, error: FunctionError, anchors: Any, cut: int, condition: str) -> FunctionError:
         """The error of a Python function with the first row that it fails for, where an output calls it."""
         probe = probing(self.plan, error.function)
         if probe is None:
@@ -218,7 +218,7 @@ class OfflineFeatures:
 
         try:
             search = OfflineFeatures(self.storage, probe)
-            for batch in search._result(numbered, ("__seq",), cut).to_reader():
+            for batch in search._result(numbered, ("__seq",), cut, condition).to_reader():
                 for number, reason in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     found = function_failure(reason or "")
                     if found is not None:
