@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import ibis.expr.operations as ops
 from sqlglot import exp
@@ -16,6 +16,7 @@ from workbench.plan.model import Frame
 from workbench.plan.ops import FeatureWindow, Native, WindowSpec
 from workbench.plan.render import text
 from workbench.sql import catalogue
+from workbench.sql.aggregate_call import LISTS, QUANTILES, AggregateCall, aggregate_call
 from workbench.sql.expansion import bound, filled
 from workbench.sql.expressions import Expressions
 from workbench.sql.scope import Scope
@@ -29,20 +30,6 @@ _POSITIONAL = {
     "cume_dist": "cume_dist() compares rows of a result; a feature is one value of one request",
     "ntile": "ntile() compares rows of a result; a feature is one value of one request",
 }
-#: Window functions that a value of one row is picked with, and where IGNORE NULLS may stand.
-_PICKS = frozenset(
-    {"first_value", "last_value", "nth_value", "lag", "at", "first", "last", "any_value", "lead"}
-)
-_LISTS = frozenset({"list", "array_agg"})
-_QUANTILES = {
-    "quantile_cont": "quantile_cont",
-    "quantile_disc": "quantile_disc",
-    "quantile": "quantile_disc",
-    "percentile_cont": "quantile_cont",
-    "percentile_disc": "quantile_disc",
-}
-_TEXTS = frozenset({"string_agg", "group_concat", "listagg"})
-
 # A list without repetitions, each value where it was first. Sorted by value and place, an element is the first of its
 # value when the one before it is of another.
 _PLACED = "list_sort(list_transform({0}, lambda __v, __i: struct_pack(v := __v, i := __i)))"
@@ -54,22 +41,6 @@ _DISTINCT = (
     "CASE WHEN {0} IS NOT NULL THEN list_transform(list_sort(list_transform("
     f"{_FIRSTS}, lambda __e: struct_pack(i := __e[1].i, v := __e[1].v))), lambda __e: __e.v) END"
 )
-
-
-@dataclass
-class _Call:
-    """``function([DISTINCT] items [ORDER BY order]) [FILTER (WHERE where)]`` as the query says it."""
-
-    node: exp.Anonymous
-    items: list[Node]
-    distinct: bool = False
-    order: list[exp.Ordered] = field(default_factory=list)
-    where: Node | None = None
-    ignore_nulls: bool = False
-
-    @property
-    def name(self) -> str:
-        return str(self.node.name.casefold())
 
 
 class Aggregates:
@@ -92,7 +63,7 @@ class Aggregates:
         x = self.expressions
         if not isinstance(node, exp.Window):
             x.fail(node, "an aggregate needs a window", "write ... OVER w")
-        call = self._call(node.this)
+        call = aggregate_call(x, node.this)
         if call.name in _POSITIONAL:
             x.fail(call.node, _POSITIONAL[call.name])
         lead = call.name == "lead"
@@ -119,89 +90,13 @@ class Aggregates:
         name = entry.native if entry is not None else call.name
         if name in ("first_value", "last_value"):
             name = name.removesuffix("_value")
-        if order and (name in _QUANTILES or name == "mode"):
+        if order and (name in QUANTILES or name == "mode"):
             x.fail(call.node, f"{name}() brings its own order", f"write {name}(x, ...) without ORDER BY")
         if call.distinct and name not in ORDER_FREE:
             return self._distinct(call, name, spec, args, where, order)
         return self.aggregate(call.node, name, args, spec, where, order, distinct=call.distinct)
 
-    # -- the call as written
-
-    def _call(self, node: Node) -> _Call:
-        x = self.expressions
-        where, nulls, within = None, None, None
-        while isinstance(node, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
-            if isinstance(node, exp.Filter):
-                where = node.expression.this
-            elif isinstance(node, exp.WithinGroup):
-                within = node
-            else:
-                nulls = node
-            node = node.this
-        if not isinstance(node, exp.Anonymous):
-            x.fail(node, "only a function can be computed OVER a window")
-        call = _Call(node, list(node.expressions), where=where)
-        if call.items:
-            nulls = self._unwrap(call) or nulls
-        if nulls is not None:
-            if call.name not in _PICKS:
-                x.fail(
-                    nulls if nulls.this is not node else node,
-                    f"IGNORE NULLS and RESPECT NULLS belong to first_value, last_value, nth_value and lag, not "
-                    f"to {call.name}()",
-                    "use FILTER (WHERE x IS NOT NULL)",
-                )
-            call.ignore_nulls = isinstance(nulls, exp.IgnoreNulls)
-        return call if within is None else self._within_group(call, within)
-
-    def _unwrap(self, call: _Call) -> exp.IgnoreNulls | exp.RespectNulls | None:
-        """Take DISTINCT, ORDER BY and IGNORE NULLS from the arguments, where the parser wraps one of them in each."""
-        nulls = None
-        last = call.items[-1]
-        if isinstance(last, exp.IgnoreNulls | exp.RespectNulls):
-            nulls, last = last, last.this
-        if isinstance(last, exp.Order):
-            call.order, last = list(last.expressions), last.this
-        call.items[-1] = last
-        if isinstance(call.items[0], exp.Distinct):
-            call.distinct = True
-            call.items = [*call.items[0].expressions, *call.items[1:]]
-        return nulls
-
-    def _within_group(self, call: _Call, within: exp.WithinGroup) -> _Call:
-        """``quantile_cont(0.5) WITHIN GROUP (ORDER BY x)`` and the like, as the call with x as its argument."""
-        x = self.expressions
-        keys = list(within.expression.expressions)
-        if call.name in _TEXTS or call.name in _LISTS:
-            call.order = keys
-            return call
-        if call.name != "mode" and call.name not in _QUANTILES:
-            x.fail(
-                call.node,
-                f"WITHIN GROUP is not available with {call.name}()",
-                "it belongs to quantile_cont, quantile_disc, mode, string_agg and list",
-            )
-        if len(keys) != 1:
-            x.fail(keys[1], "WITHIN GROUP is ordered by one value", "ORDER BY the value itself")
-        descending = bool(keys[0].args.get("desc"))
-        if call.name == "mode":
-            call.items = [keys[0].this]
-            return call
-        name = _QUANTILES[call.name]
-        if len(call.items) != 1:
-            x.fail(
-                call.node, f"{call.name}() takes one fraction", "quantile_cont(0.5) WITHIN GROUP (ORDER BY x)"
-            )
-        fraction = call.items[0]
-        if descending:
-            # DuckDB counts a negative fraction from the greatest value.
-            fraction = exp.Neg(this=exp.Paren(this=fraction.copy()))
-            fraction.meta.update(call.items[0].meta)
-        renamed = exp.Anonymous(this=name, expressions=[])
-        renamed.meta.update(call.node.meta)
-        return replace(call, node=renamed, items=[keys[0].this, fraction])
-
-    def _arguments(self, call: _Call, rows: Scope) -> list[ops.Value]:
+    def _arguments(self, call: AggregateCall, rows: Scope) -> list[ops.Value]:
         if len(call.items) == 1 and isinstance(call.items[0], exp.Star):
             return []
         return [self._translated(item, rows) for item in call.items]
@@ -211,7 +106,9 @@ class Aggregates:
 
     # -- functions of the catalogue
 
-    def _catalogued(self, call: _Call, entry: catalogue.Function, spec: WindowSpec, rows: Scope) -> ops.Value:
+    def _catalogued(
+        self, call: AggregateCall, entry: catalogue.Function, spec: WindowSpec, rows: Scope
+    ) -> ops.Value:
         """What an entry stands for: its aggregates over this window, and the expression around them."""
         x = self.expressions
         if not entry.is_aggregate:
@@ -231,14 +128,16 @@ class Aggregates:
             found = self.aggregate(
                 call.node, part.function, of, spec, [*outer, *inner], distinct=part.distinct
             )
-            parts[name] = found if entry.result == f"{{{name}}}" else found.copy(written=_written(call))
+            parts[name] = found if entry.result == f"{{{name}}}" else found.copy(written=call.written)
         known = {**values, **parts}
         types = {name: x.shown_type(x.type_of(value)) for name, value in known.items()}
         return filled(x, call.node, entry.text(types), known, made)
 
     # -- values of one row
 
-    def _lag(self, call: _Call, spec: WindowSpec, args: list[ops.Value], where: list[ops.Value]) -> ops.Value:
+    def _lag(
+        self, call: AggregateCall, spec: WindowSpec, args: list[ops.Value], where: list[ops.Value]
+    ) -> ops.Value:
         """lag(x, n) is the value of x at position n, whatever the frame, MAXSIZE and EXCLUDE CURRENT_ROW say.
 
         lead(x, n) is the same ahead.
@@ -276,7 +175,7 @@ class Aggregates:
 
     def _python(
         self,
-        call: _Call,
+        call: AggregateCall,
         function: PythonFunction,
         spec: WindowSpec,
         args: list[ops.Value],
@@ -307,7 +206,7 @@ class Aggregates:
 
     def _nth_value(
         self,
-        call: _Call,
+        call: AggregateCall,
         spec: WindowSpec,
         args: list[ops.Value],
         where: list[ops.Value],
@@ -321,7 +220,7 @@ class Aggregates:
         values = self.aggregate(call.node, "list", args[:1], spec, where, order)
         return x.bind(call.node, "op", "index", [values, x.constant(call.node, str(position))])
 
-    def _whole(self, call: _Call, index: int, least: int) -> int:
+    def _whole(self, call: AggregateCall, index: int, least: int) -> int:
         node = call.items[index]
         if not (isinstance(node, exp.Literal) and node.this.isdigit() and int(node.this) >= least):
             what = "offset" if least == 0 else "position"
@@ -330,7 +229,7 @@ class Aggregates:
 
     def _distinct(
         self,
-        call: _Call,
+        call: AggregateCall,
         name: str,
         spec: WindowSpec,
         args: list[ops.Value],
@@ -348,7 +247,7 @@ class Aggregates:
         self._check_aggregate(call.node, name)
         values = self.aggregate(call.node, "list", args[:1], spec, where, order)
         once = x.bind(call.node, "sql", _DISTINCT, [values])
-        if name in _LISTS:
+        if name in LISTS:
             return once
         rest = "".join(f", {{{index}}}" for index in range(1, len(args)))
         return x.bind(call.node, "sql", f"list_aggregate({{0}}, {text(name)}{rest})", [once, *args[1:]])
@@ -428,7 +327,7 @@ class _Values:
     """What a catalogue function knows besides its arguments: the row's time, the anchor's time, the anchor's values."""
 
     aggregates: Aggregates
-    call: _Call
+    call: AggregateCall
     entry: catalogue.Function
     spec: WindowSpec
     items: list[Node]
@@ -463,12 +362,6 @@ class _Values:
             )
         place = [parameter.name for parameter in self.entry.takes].index(name)
         return x.translate(self.items[place], windows.constants)
-
-
-def _written(call: _Call) -> str:
-    """The call as the query says it, in one line."""
-    where = f" where {call.where.sql('duckdb')}" if call.where is not None else ""
-    return f"{call.node.sql('duckdb', normalize_functions=False)}{where}"
 
 
 def _one(star: exp.Star) -> Node:
