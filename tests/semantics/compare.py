@@ -222,6 +222,8 @@ def same(expected: Any, got: Any) -> bool:
         return (math.isnan(expected) and math.isnan(got)) or math.isclose(
             expected, got, rel_tol=1e-9, abs_tol=1e-12
         )
+    if isinstance(expected, dict):  # a STRUCT, or a MAP on both sides
+        return isinstance(got, dict) and same(list(expected.items()), list(got.items()))
     if isinstance(got, dict):  # a MAP
         got = list(got.items())
     if isinstance(expected, list):
