@@ -196,11 +196,13 @@ class Evaluator:
         newest = matches[-1][2][join.alias]
         return self._grouped(join, [match[2] for match in matches], newest) if join.group else newest
 
-    def _grouped(self, join: Join, rows: list[Environment], newest: Row) -> Row:
+    def _grouped(self, join: Join, rows: list[Environment], newest: Row) -> Row | None:
         """The aggregates of a grouped subquery over the matching rows, oldest first."""
         chosen = [Numbered(0, None, inside) for inside in rows]
         run = Run(rows[-1], None, lambda _: WindowRows(chosen, {}))
         keys = {right.name: newest[right.name] for right, _ in join.keys}
+        if join.having is not None and not run.holds(join.having, rows[-1]):
+            return None
         return keys | {column.name: run.value(column.expression, rows[-1]) for column in join.group}
 
     # ---- windows

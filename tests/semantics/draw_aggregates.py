@@ -39,7 +39,7 @@ class Aggregates(Frames):
             columns = [self._pick(scope, *COMPARABLE), self._unique(scope)]
             terms = columns if self.chance(0.5) else columns[1:]
             drawn = replace(drawn, order=tuple((column, self.chance(0.5)) for column in terms))
-        if "ignore nulls" in self.clauses and drawn.name in POSITIONAL and self.chance(0.4):
+        if "ignore nulls" in self.clauses and drawn.name in (*POSITIONAL, "lag") and self.chance(0.4):
             drawn = replace(drawn, ignore_nulls=True)
         return drawn
 
@@ -104,12 +104,19 @@ class Aggregates(Frames):
         argument = self.expression(type_, scope, 1 if name in ("sum", "min", "max", "bool_or") else 0)
         extra = {
             "string_agg": lambda: (Literal(rng.choice([",", "|"]), "VARCHAR"),),
-            "lag": lambda: (Literal(rng.randint(1, 4), "BIGINT"),) if self.chance(0.8) else (),
+            "lag": lambda: self._lagged(type_),
             "nth_value": lambda: (Literal(rng.randint(1, 4), "BIGINT"),),
             "arg_max": lambda: (self._unique(scope),),
             "arg_min": lambda: (self._unique(scope),),
         }.get(name, lambda: ())()
         return make(name, argument, *extra)
+
+    def _lagged(self, type_: str) -> tuple[Expression, ...]:
+        """How many rows before, and now and then what is given where there is none."""
+        if self.chance(0.2):
+            return ()
+        default = (self.constant(type_),) if "lag default" in self.clauses and self.chance(0.3) else ()
+        return (Literal(self.rng.randint(1, 4), "BIGINT"), *default)
 
     def _statistic(self, make: object, scope: Scope) -> Aggregate:
         names = ["avg", "stddev_pop", "stddev_samp", "var_pop", "var_samp", "median", "quantile_cont"]

@@ -127,6 +127,12 @@ class Run:
     def _lag(self, node: Aggregate, rows: WindowRows) -> Any:
         """The value at that position: frame, MAXSIZE and EXCLUDE CURRENT_ROW do not apply."""
         position = node.args[1].value if len(node.args) > 1 else 1  # type: ignore[union-attr]
+        if node.ignore_nulls:
+            before = [row for place, row in sorted(rows.by_position.items()) if place]
+            values = [self.value(node.args[0], row.environment) for row in before]
+            known = [value for value in values if value is not None]
+            default = self.value(node.args[2], self.environment) if len(node.args) > 2 else None
+            return known[position - 1] if len(known) >= position else default
         if position in rows.by_position:
             return self.value(node.args[0], rows.by_position[position].environment)
         return self.value(node.args[2], self.environment) if len(node.args) > 2 else None

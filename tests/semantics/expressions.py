@@ -15,11 +15,32 @@ COMPARABLE = ("BIGINT", "INTEGER", "DOUBLE", "VARCHAR", "DATE", "TIMESTAMP")
 Scope = list[Column]
 
 
+#: The language's own scalar functions that are drawn, by the type that they give.
+OWN = {
+    "BIGINT": [
+        ("pmod", ("BIGINT", "BIGINT")),
+        ("maximum", ("BIGINT", "BIGINT")),
+        ("minimum", ("BIGINT", "BIGINT")),
+        ("nvl", ("BIGINT", "BIGINT")),
+        ("nvl2", ("VARCHAR", "BIGINT", "BIGINT")),
+        ("days_between", ("TIMESTAMP", "TIMESTAMP")),
+        ("hour_of_week", ("TIMESTAMP",)),
+        ("unix_timestamp", ("TIMESTAMP",)),
+        ("strcmp", ("VARCHAR", "VARCHAR")),
+        ("locate", ("VARCHAR", "VARCHAR")),
+    ],
+    "BOOLEAN": [("is_weekend", ("TIMESTAMP",)), ("is_null", ("VARCHAR",))],
+    "VARCHAR": [("nvl", ("VARCHAR", "VARCHAR")), ("maximum", ("VARCHAR", "VARCHAR"))],
+    "DOUBLE": [("minimum", ("DOUBLE", "DOUBLE")), ("nvl2", ("BIGINT", "DOUBLE", "DOUBLE"))],
+}
+
+
 class Expressions:
     """Draws from ``rng``; constants of times lie on a grid of ``step`` from ``start``."""
 
     def __init__(self, rng: random.Random, start: datetime, step: timedelta) -> None:
         self.rng, self.start, self.step = rng, start, step
+        self.own_functions = False  # whether the language's own functions may be drawn
         self.now = True  # whether now() may be drawn
         self.bound, self.bound_probability = 0, 0.0  # constants that are parameters: how many, and how often
 
@@ -62,6 +83,9 @@ class Expressions:
             "DATE": [lambda: Call("cast", (sub("TIMESTAMP"),), "DATE")],
         }
         forms = special[type_] if type_ == "BOOLEAN" or self.chance(0.6) else general
+        if self.own_functions and type_ in OWN and self.chance(0.15):
+            name, kinds = self.rng.choice(OWN[type_])
+            return Call(name, tuple(sub(kind) for kind in kinds), type_)
         return self.rng.choice(forms)()
 
     def _integer_forms(self, sub: Callable[[str], Expression]) -> list[Callable[[], Expression]]:

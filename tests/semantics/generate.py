@@ -52,6 +52,9 @@ CLAUSES = frozenset(
         "catalogue",
         "views",
         "parameters",
+        "having",
+        "lag default",
+        "scalars",
     ]
 )
 PENDING: frozenset[str] = frozenset()
@@ -110,6 +113,7 @@ class _Query(Aggregates):
         self.inner: Query | None = None
         self.derived: tuple[Output, ...] = ()
         self.exact = depth > 0
+        self.own_functions = "scalars" in clauses
         self.bound_probability = 0.1 if "parameters" in clauses and not depth else 0.0
 
     def may(self, clause: str, probability: float) -> bool:
@@ -291,7 +295,10 @@ class _Query(Aggregates):
         where = self.condition(self._plain(right), 1) if self.chance(0.15) else None
         if self.data.tables[table].time and self.may("grouped join", 0.15):
             groups = self._groups(number, alias, right)
-            self.joins.append(Join(alias, table, keys, where=where, group=groups))
+            having = None
+            if self.may("having", 0.3):
+                having = Call(">", (Aggregate("count", (), "BIGINT", ""), Literal(1, "BIGINT")), "BOOLEAN")
+            self.joins.append(Join(alias, table, keys, where=where, group=groups, having=having))
             self.now = now
             return
         inner, derived = None, ()

@@ -37,6 +37,7 @@ SAID = {
     "LAST JOIN query": r"LAST JOIN \(SELECT",
     "LAST JOIN ORDER BY": r"LAST JOIN .* ORDER BY .* ON ",
     "GROUP BY": "GROUP BY",
+    "HAVING": "HAVING",
     "WHERE": r"\bWHERE ",
     "FILTER": r"FILTER \(WHERE",
     "WITH": r"\bWITH ",

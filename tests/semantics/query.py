@@ -168,6 +168,7 @@ class Join:
     derived: tuple[Output, ...] = ()
     inner: Query | None = None
     group: tuple[Output, ...] = ()
+    having: Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,11 @@ def nodes(query: Query) -> Iterator[Expression]:
     stack += query.where
     for join in query.joins:
         stack += [*join.conditions, *(side for key in join.keys for side in key), *maybe(join.order)]
-        stack += [*maybe(join.where), *(output.expression for output in (*join.derived, *join.group))]
+        stack += [
+            *maybe(join.where),
+            *maybe(join.having),
+            *(output.expression for output in (*join.derived, *join.group)),
+        ]
     for window in query.windows:
         stack += [key.anchor for key in window.partition]
         for source in (window.source, *window.union):

@@ -111,7 +111,8 @@ def _grouped(join: Join, query: Query) -> str:
     keys = ", ".join(dict.fromkeys(right.name for right, _ in join.keys))
     columns = ", ".join(f"{expression(o.expression, query)} AS {o.name}" for o in join.group)
     where = f" WHERE {expression(join.where, query)}" if join.where is not None else ""
-    return f"SELECT {keys}, {columns} FROM {join.table}{where} GROUP BY {keys}"
+    having = f" HAVING {expression(join.having, query)}" if join.having is not None else ""
+    return f"SELECT {keys}, {columns} FROM {join.table}{where} GROUP BY {keys}{having}"
 
 
 def _subquery(table: str, derived: tuple[Output, ...], where: tuple[Expression, ...], query: Query) -> str:
