@@ -11,7 +11,8 @@ package. For one anchor it walks every row of every table.
   frame, EXCLUDE CURRENT_ROW, MAXSIZE. Aggregates are fed oldest first.
 * A LAST JOIN takes the greatest (order, seq) among the visible rows that match the whole ON.
 * A query in the place of a table gives, for every stored row of its own table, its outputs for that row as of that
-  row's place; rows that its WHERE drops are not there. Inside it now() is that row's time.
+  row's place; rows that its WHERE drops are not there. Inside it now() is that row's time. What its rows read of the
+  table of a row that reads them is strictly older than they are: no row sees itself through another table.
 """
 
 from __future__ import annotations
@@ -96,8 +97,15 @@ class Seen:
 class Evaluator:
     """Answers one query over tables as they were known at ``cut`` (an arrival number)."""
 
-    def __init__(self, tables: dict[str, Table], query: Query, cut: float = math.inf) -> None:
+    def __init__(
+        self,
+        tables: dict[str, Table],
+        query: Query,
+        cut: float = math.inf,
+        readers: frozenset[str] = frozenset(),
+    ) -> None:
         self.tables = tables
+        self.readers = readers  # the tables whose rows read this query's, directly or through others
         self.query = query
         self.cut = cut
         self.own = tables[query.table]
@@ -107,7 +115,7 @@ class Evaluator:
     @cached_property
     def inner(self) -> Evaluator | None:
         """The query in FROM."""
-        return Evaluator(self.tables, self.query.inner, self.cut) if self.query.inner else None
+        return Evaluator(self.tables, self.query.inner, self.cut, self.readers) if self.query.inner else None
 
     def features(self, anchor: Anchor) -> dict[str, Any] | None:
         """Return the outputs by name, or None when the anchor is filtered by a WHERE."""
@@ -151,7 +159,8 @@ class Evaluator:
         if id(inner) not in self._derived:
             rows = []
             for rank, part in enumerate((inner, *more)):
-                evaluator, base = Evaluator(self.tables, part, self.cut), self.tables[part.table]
+                readers = self.readers | {self.query.table}
+                evaluator, base = Evaluator(self.tables, part, self.cut, readers), self.tables[part.table]
                 for row in base.at(self.cut):
                     anchor = stored_anchor(base, row)
                     values = evaluator.features(anchor)
@@ -167,7 +176,9 @@ class Evaluator:
             if row.time is None or anchor.time is None:
                 return row.seq < anchor.seq
             return (row.time, row.seq) < (anchor.time, anchor.seq)
-        return row.time is None or anchor.time is None or row.time <= anchor.time
+        if row.time is None or anchor.time is None:
+            return True
+        return row.time < anchor.time if row.table in self.readers else row.time <= anchor.time
 
     # ---- joins
 
@@ -308,7 +319,7 @@ class Evaluator:
             return False
         if row.table == self.query.table:
             return bool((order, row.seq) < (now_order, anchor.seq))
-        return bool(order <= now_order)
+        return bool(order < now_order if row.table in self.readers else order <= now_order)
 
     def _order_of(self, window: Window, anchor: Anchor, environment: Environment) -> Any:
         """The anchor's own order value: its time, or the integer or date column that is time for this window."""

@@ -223,3 +223,15 @@ def test_what_no_plan_can_say_is_refused(plan_of: PlanOf, query: str, message: s
         plan_of(query)
     assert message in caught.value.message
     assert caught.value.position is not None
+
+
+def test_another_tables_rows_read_only_older_rows_of_the_table_that_reads_them(plan_of: PlanOf) -> None:
+    plan = plan_of(
+        "SELECT tx.id, l.s, l.amount FROM tx LAST JOIN (SELECT logins.card, t.amount, sum(n) OVER w AS s FROM logins "
+        "LAST JOIN tx t ON logins.card = t.card WINDOW w AS (FROM tx PARTITION BY card ORDER BY ts)) l "
+        "ON tx.card = l.card"
+    )
+    rows = plan.lookups[0].source.rows
+    assert rows is not None and rows.windows[0].exclude_current_time
+    where = rows.lookups[0].source.where
+    assert where is not None and plan_sql(where) == '(r."ts" < a."at")'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -44,7 +44,7 @@ def pruned(plan: FeaturePlan) -> FeaturePlan:
     less = {rows: narrowed(rows, names) for rows, names in read.items() if rows != plan.rows}
     if plan.rows is not None:
         less[plan.rows] = pruned(plan.rows)
-    return _over(plan, less) if less else plan
+    return changed_below(plan, less) if less else plan
 
 
 def narrowed(plan: FeaturePlan, names: Iterable[str]) -> FeaturePlan:
@@ -78,13 +78,13 @@ def narrowed(plan: FeaturePlan, names: Iterable[str]) -> FeaturePlan:
     less = _with(less, anchor_columns=tuple(pair for pair in plan.anchor_columns if pair[0] in used))
     if less.rows is None:
         return pruned(less)
-    return pruned(_over(less, {less.rows: narrowed(less.rows, used)}))
+    return pruned(changed_below(less, {less.rows: narrowed(less.rows, used)}))
 
 
 def rebased(plan: FeaturePlan, rows: FeaturePlan) -> FeaturePlan:
     """Return a plan of which another makes the anchor rows, in its history as well."""
     assert plan.rows is not None
-    return _over(plan, {plan.rows: rows})
+    return changed_below(plan, {plan.rows: rows})
 
 
 def _add(read: dict[FeaturePlan, set[str]], source: Source, names: set[str]) -> None:
@@ -93,8 +93,8 @@ def _add(read: dict[FeaturePlan, set[str]], source: Source, names: set[str]) -> 
         read.setdefault(source.rows, set()).update(names | kept)
 
 
-def _over(plan: FeaturePlan, changed: dict[FeaturePlan, FeaturePlan]) -> FeaturePlan:
-    """A plan with other plans in the place of those below it."""
+def changed_below(plan: FeaturePlan, changed: Mapping[FeaturePlan, FeaturePlan]) -> FeaturePlan:
+    """Return a plan with other plans in the place of those below it."""
 
     def source(old: Source) -> Source:
         return old if old.rows is None else _with(old, rows=changed.get(old.rows, old.rows))

@@ -9,6 +9,7 @@ import ibis.expr.operations as ops
 import msgspec
 
 from workbench.plan import expr as e
+from workbench.plan.leaks import older
 from workbench.plan.model import Feature, FeaturePlan
 from workbench.plan.prune import rebased
 from workbench.plan.tables import SourceTable
@@ -19,7 +20,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 TIME, KNOWN = "__time", "__known"
 
 
-def derived(query: Query, alias: str, plan: FeaturePlan, base: SourceTable) -> Relation:
+def derived(query: Query, alias: str, plan: FeaturePlan, base: SourceTable, reader: str) -> Relation:
     """Return the output of a plan as a relation of rows.
 
     The times of the table under it pass through, in columns of their own where the plan has no output for them, so that
@@ -35,7 +36,11 @@ def derived(query: Query, alias: str, plan: FeaturePlan, base: SourceTable) -> R
         The plan.
     base
         The table that the plan's anchor rows are of.
+    reader
+        The table of the rows that read the relation.
     """
+    if query.dialect.timed_joins:
+        plan = older(plan, reader)
     visible = list(plan.features)
     time, known = base.time, base.known
     if time is not None:

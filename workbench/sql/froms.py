@@ -108,7 +108,7 @@ class Froms:
             for column, value in relation.columns.items()
         ]
         plan = self.query.plan_of(select.expression({name: value for _, _, name, value in places}))
-        whole = derived(self.query, "", plan, select.table)
+        whole = derived(self.query, "", plan, select.table, self.reader)
         return [
             replace(
                 whole,
@@ -130,7 +130,9 @@ class Froms:
         computed = merged and not all(isinstance(v, ops.Field) and v.name == n for n, v in columns.items())
         values = [*columns.values(), *([select.where] if select.where is not None else [])]
         if computed or any(is_windowed(value) for value in values):
-            return derived(self.query, alias, self.query.plan_of(select.expression(columns)), select.table)
+            return derived(
+                self.query, alias, self.query.plan_of(select.expression(columns)), select.table, self.reader
+            )
         folded = replace(select.anchor, alias=alias, columns=columns, where=select.where)
         return folded.at(self.query.relation(select.table, "row"))
 
@@ -139,7 +141,7 @@ class Froms:
         folded = inlined(self.query, alias, view, base)
         values = [*folded.columns.values(), *([folded.where] if folded.where is not None else [])]
         if any(is_windowed(value) for value in values):
-            return derived(self.query, alias, view, base)
+            return derived(self.query, alias, view, base, self.reader)
         return folded.at(self.query.relation(base, "row"))
 
     def _branches(self, node: exp.Expr) -> list[exp.Expr]:

@@ -62,6 +62,7 @@ class Select:
         self.scope = Scope([])
         self.anchor, joins = self.froms.anchor(self._root())
         self.time = time_of(self.anchor)
+        self.froms.reader = self.anchor.table.name
         self.scope.relations.append(self.anchor)
         history = self.anchor.at(query.relation(self.anchor.table, "row"))
         self.windows = query.dialect.windows(
