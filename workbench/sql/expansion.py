@@ -120,7 +120,7 @@ def _check(
     elif parameter.kind in ("interval", "constant") and not wrong:
         wrong = not _is_constant(value)
         if parameter.kind == "interval" and not wrong:
-            wrong = not _is_positive(binding, value)
+            wrong = not _is_positive(binding, node, value)
     if wrong:
         constant = parameter.kind in _LEAST or parameter.kind in ("interval", "constant")
         found = "" if constant else f", this is {kind}"
@@ -147,11 +147,13 @@ def _is_constant(value: ops.Value) -> bool:
     return all(_is_constant(arg) for arg in value.args)
 
 
-def _is_positive(binding: Binding, value: ops.Value) -> bool:
+def _is_positive(binding: Binding, node: exp.Expr, value: ops.Value) -> bool:
     if not (isinstance(value, Native) and value.kind == "literal"):
         return False
     try:
         months, micros = binding.functions.interval(value.name)
     except WorkbenchError:
         return False
-    return months > 0 or micros > 0
+    if months:
+        binding.fail(node, "months and years have no fixed length", "write days: INTERVAL 30 DAY")
+    return micros > 0
