@@ -110,8 +110,16 @@ def table_add(
     project: ProjectOption = None,
 ) -> None:
     """Create a table from a Parquet, CSV or JSON file."""
-    options = {"time": time, "ttl": ttl, "delay": delay, "known": known, "id": id}
-    table = _project(project).create_table(name, str(file), **options, if_exists=if_exists.value)
+    table = _project(project).create_table(
+        name,
+        str(file),
+        time=time,
+        ttl=ttl,
+        delay=delay,
+        known=known,
+        id=id,
+        if_exists=if_exists.value,
+    )
     say(f"table {table.name}: {table.count():,} rows, {len(table.columns)} columns")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from workbench.online.bounds import Bounds, Places, around, overlapping, within
 from workbench.online.indexes import index_of
 from workbench.plan import expr as e
 from workbench.plan.model import FeaturePlan, Key, Lookup, Source
@@ -21,18 +22,8 @@ from workbench.values.types import arrow_schema
 Keys = Sequence[tuple[Any, ...]]
 Orders = Sequence[int | None]
 Integers = npt.NDArray[np.int64]
-#: Numbers of rows in a table.
-Places = npt.NDArray[np.int64]
 
-_LATEST = 2**63
 _NONE = np.zeros(0, np.int64)
-
-
-class _Bounds(NamedTuple):
-    """Before which position rows are seen, and from which order value on."""
-
-    upto: tuple[int, int | None] | None
-    since: int | None
 
 
 @dataclass(frozen=True)
@@ -180,7 +171,7 @@ class VisibleRows:
         return gathered if self.derives is None else self._derived(self.derives, gathered, cut)
 
     def _of_key(
-        self, key: tuple[Any, ...], asked: list[tuple[int, _Bounds]], cut: int
+        self, key: tuple[Any, ...], asked: list[tuple[int, Bounds]], cut: int
     ) -> Iterator[tuple[pa.Table, list[tuple[int, Places]]]]:
         """The rows of one key, with those of them that each of several request rows sees."""
         if len(asked) <= 1 or self._read_limit is not None:
@@ -188,20 +179,20 @@ class VisibleRows:
                 rows = self._read(key, bounds, cut)
                 yield rows, [(number, np.arange(rows.num_rows))]
             return
-        for together in _overlapping(asked):
-            rows = self._read(key, _around([bounds for _, bounds in together]), cut)
-            yield rows, [(number, _within(rows, bounds)) for number, bounds in together]
+        for together in overlapping(asked):
+            rows = self._read(key, around([bounds for _, bounds in together]), cut)
+            yield rows, [(number, within(rows, bounds)) for number, bounds in together]
 
-    def _bounds(self, key: tuple[Any, ...], order: int | None, seq: int | None) -> _Bounds | None:
+    def _bounds(self, key: tuple[Any, ...], order: int | None, seq: int | None) -> Bounds | None:
         """Between which positions a request row sees rows; None where it sees none."""
         if not self.null_group and any(value is None for value in key):
             return None
         if not self.by_position:
             arrived = self.is_stage and self.part.source.own and seq is not None
-            return _Bounds((0, seq) if arrived else None, None)
+            return Bounds((0, seq) if arrived else None, None)
         if order is None:
             return None
-        return _Bounds(self._upto(order, seq), order - self.reach if self.reach is not None else None)
+        return Bounds(self._upto(order, seq), order - self.reach if self.reach is not None else None)
 
     def _upto(self, order: int, seq: int | None) -> tuple[int, int | None]:
         """The position before which rows are seen."""
@@ -212,7 +203,7 @@ class VisibleRows:
             return order - 1, None
         return order, seq if source.own else None
 
-    def _read(self, key: tuple[Any, ...], bounds: _Bounds, cut: int) -> pa.Table:
+    def _read(self, key: tuple[Any, ...], bounds: Bounds, cut: int) -> pa.Table:
         return self.reader.read(
             key, self._stored, upto=bounds.upto, since=bounds.since, limit=self._read_limit, cut=cut
         )
@@ -237,47 +228,6 @@ class VisibleRows:
 
 def _rows(table: pa.Table) -> pa.Table | None:
     return table if table.num_rows else None
-
-
-def _overlapping(asked: list[tuple[int, _Bounds]]) -> Iterator[list[tuple[int, _Bounds]]]:
-    """Groups of request rows whose bounds overlap: reading each group at once reads no row that nobody sees."""
-    together: list[tuple[int, _Bounds]] = []
-    last: int | None = None
-    for number, bounds in sorted(asked, key=lambda one: _end(one[1])):
-        if together and bounds.since is not None and last is not None and bounds.since > last:
-            yield together
-            together = []
-        together.append((number, bounds))
-        last = bounds.upto[0] if bounds.upto is not None else None
-    yield together
-
-
-def _end(bounds: _Bounds) -> int:
-    return _LATEST if bounds.upto is None else bounds.upto[0]
-
-
-def _around(bounds: Sequence[_Bounds]) -> _Bounds:
-    """The bounds that hold everything that is inside any of these."""
-    uptos = [bound.upto for bound in bounds if bound.upto is not None]
-    sinces = [bound.since for bound in bounds if bound.since is not None]
-    upto = None
-    if len(uptos) == len(bounds):
-        upto = max(uptos, key=lambda upto: (upto[0], _LATEST if upto[1] is None else upto[1]))
-    return _Bounds(upto, min(sinces) if len(sinces) == len(bounds) else None)
-
-
-def _within(rows: pa.Table, bounds: _Bounds) -> Places:
-    """Which of the rows are inside the bounds."""
-    if bounds.upto is None:
-        return np.arange(rows.num_rows)
-    order, seq = bounds.upto
-    orders = rows.column("__ord").to_numpy()
-    inside = orders <= order
-    if seq is not None:
-        inside &= (orders < order) | (rows.column("__seq").to_numpy() < seq)
-    if bounds.since is not None:
-        inside &= orders >= bounds.since
-    return np.flatnonzero(inside)
 
 
 def order_values(column: pa.Array) -> list[int | None]:

@@ -7,8 +7,8 @@ store anything meanwhile, so what the index and the log's tail hold is all there
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -20,7 +20,7 @@ from workbench.storage.files import Files
 from workbench.storage.keys import KeyCodec
 from workbench.storage.lake import ROW_GROUP_ROWS, PartWriter
 from workbench.storage.log import Append, read_records
-from workbench.storage.model import SEQ, IndexSpec, Part, StoredTable
+from workbench.storage.model import SEQ, IndexSpec, Part, Receipt, StoredTable
 from workbench.storage.session import connect, hold, quoted, text
 from workbench.storage.snapshot import Snapshot
 from workbench.values.types import arrow_schema, arrow_type
@@ -159,22 +159,27 @@ class LoadedIds:
         return writer.part()
 
 
-def count_different(
-    snapshot: Snapshot,
-    connection: duckdb.DuckDBPyConnection,
-    table: StoredTable,
+def with_known(
+    receipt: Receipt,
+    append: Append,
     rows: pa.Table,
-    known: Sequence[tuple[int, int]],
-) -> int:
-    """Return how many of ``rows`` differ from the stored row of their id; ``known`` has each row and that row's seq."""
-    seqs = [seq for _, seq in known]
-    given = rows.take(pa.array([row for row, _ in known]))
+    snapshot: Callable[[], Snapshot],
+    session: Callable[[], duckdb.DuckDBPyConnection],
+) -> Receipt:
+    """Return the receipt of an append with how many of ``rows`` were known, and how many of those differ."""
+    if receipt.replayed:
+        return replace(receipt, known=rows.num_rows - receipt.accepted)
+    if not append.known:
+        return receipt
+    seqs = [seq for _, seq in append.known]
+    given = rows.take(pa.array([row for row, _ in append.known]))
     given = given.append_column(SEQ, int64_array(np.array(seqs, dtype=np.int64)))
-    hold(connection, "given", given)
-    stored = snapshot.relation(connection, table.name, seqs=sorted(set(seqs)))
-    return _count(
-        connection, f"given n JOIN {stored} s ON s.{SEQ} = n.{SEQ} WHERE {differing(table, 'n', 's')}"
-    )
+    with snapshot() as pinned, session() as connection:
+        hold(connection, "given", given)
+        stored = pinned.relation(connection, append.table.name, seqs=sorted(set(seqs)))
+        same = f"given n JOIN {stored} s ON s.{SEQ} = n.{SEQ}"
+        different = _count(connection, f"{same} WHERE {differing(append.table, 'n', 's')}")
+    return replace(receipt, known=len(append.known), different=different)
 
 
 def differing(table: StoredTable, left: str, right: str) -> str:

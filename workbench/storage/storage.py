@@ -11,7 +11,6 @@ import threading
 import weakref
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from workbench.storage.database import Database
 from workbench.storage.files import Files
 from workbench.storage.filesystem import require_local
 from workbench.storage.flush import Flusher
-from workbench.storage.ids import AppendedIds, LoadedIds, count_different, id_index
+from workbench.storage.ids import AppendedIds, LoadedIds, id_index, with_known
 from workbench.storage.index import Indexes, Progress
 from workbench.storage.log import Append, Committer
 from workbench.storage.model import IndexInfo, IndexSpec, Receipt, StoredTable
@@ -236,7 +235,8 @@ class Storage:
             return self._committer.commit(append)
         tables.check_ids(stored, contiguous(rows.column(stored.id_column)))
         append.batch = rows
-        return self._with_known(append, self._committer.commit(append), rows)
+        receipt = self._committer.commit(append)
+        return with_known(receipt, append, rows, self.snapshot, self.connect)
 
     def bulk_load(
         self,
@@ -363,16 +363,6 @@ class Storage:
         self._bulk = BulkLoader(
             self._database, self._files, self._indexes, LoadedIds(self._files, self.snapshot)
         )
-
-    def _with_known(self, append: Append, receipt: Receipt, rows: pa.Table) -> Receipt:
-        """The receipt of an append to a table with ids, with what was not new."""
-        if receipt.replayed:
-            return replace(receipt, known=rows.num_rows - receipt.accepted)
-        if not append.known:
-            return receipt
-        with self.snapshot() as snapshot, self.connect(threads=1) as connection:
-            different = count_different(snapshot, connection, append.table, rows, append.known)
-        return replace(receipt, known=len(append.known), different=different)
 
     @staticmethod
     def _check_times(table: StoredTable, rows: pa.Table) -> tuple[int, int] | None:
