@@ -172,6 +172,26 @@ def test_check_ends_with_1_on_a_difference(shop: Path, monkeypatch: pytest.Monke
     assert json.loads(result.stdout) == {"different": 1}
 
 
+NEXT = "SELECT lead(amount) OVER w AS next FROM payments WINDOW w AS (PARTITION BY card ORDER BY ts)"
+
+
+def test_label_and_train(shop: Path) -> None:
+    assert "next_amount (draft): labels of rows of payments" in ok("label", "next_amount", "-", stdin=NEXT)
+    assert json.loads(ok("label", "next_amount", "-", "--json", stdin=NEXT))["columns"] == {"next": "DOUBLE"}
+    told = ok("train", "payments", "spend", "--label", "next_amount", "-o", "a.csv", "--exclude", "t*")
+    assert "a.csv: 3 columns of spend@1, cut 6; 2 rows without a known label" in told
+    assert Path("a.csv").read_text().splitlines() == [
+        '"card","amount","next"', "0,0.5,2.5", "1,1.5,3.5", "0,2.5,4.5", "1,3.5,5.5",
+    ]  # fmt: skip
+    made = ok_json("train", "payments.csv", "spend", "-o", "a.parquet", "--cut", "4")
+    assert made["cut"] == "4" and made["columns"]["total"] == "DOUBLE" and Path("a.parquet").exists()
+    ok("train", "payments", "spend", "--label", "next_amount", "-o", "a.svm", "--exclude", "ts")
+    assert Path("a.svm").read_text().startswith("2.5 1:0 2:0.5 3:0.5\n")
+    assert "--out ends with" in run("train", "payments", "spend", "-o", "a.txt").output
+    assert "no view 'spent'" in refused("train", "payments", "spent", "-o", "a.csv")
+    assert "is a label and cannot be used as a view" in refused("check", "next_amount")
+
+
 def test_compare_ends_with_1_on_a_difference(shop: Path) -> None:
     ok(
         "define",

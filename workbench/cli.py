@@ -212,6 +212,69 @@ def define(
         say(f"{finding.severity}: {finding.message}" + (f"\n  {finding.hint}" if finding.hint else ""))
 
 
+@app.command()
+def label(
+    name: Annotated[str, typer.Argument(metavar="LABEL", help="The label's name.")],
+    file: Annotated[str, typer.Argument(metavar="FILE.sql|-", help="The query; - reads standard input.")],
+    dialect: Annotated[str, typer.Option(help="workbench or openmldb.")] = "workbench",
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Define a label, whose windows may look ahead, from a file of SQL."""
+    sql = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    made = _project(project).define_label(name, sql, dialect=dialect)
+    if as_json:
+        say_json({"label": made.name, "version": made.version, "columns": made.schema})
+        return
+    say(
+        f"{made.name} ({f'version {made.version}' if made.version else 'draft'}): labels of rows of {made.anchor}"
+    )
+    say_table(["column", "type"], made.schema.items())
+
+
+@app.command()
+def train(
+    spine: Annotated[
+        str, typer.Argument(metavar="SPINE", help="A table, or a Parquet, CSV or JSON file of rows.")
+    ],
+    views: Annotated[
+        list[str], typer.Argument(metavar="VIEW...", help="The views whose features are joined.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="A .parquet, .csv or .svm file.")],
+    target: Annotated[
+        str | None, typer.Option("--label", metavar="NAME", help="A label, or a column of the spine.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="PATTERN", help="Columns to leave out; repeatable."),
+    ] = None,
+    cut: Annotated[
+        int | None, typer.Option(metavar="SEQ", help="Rows that arrived later are not known.")
+    ] = None,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a training set: rows with the features of views, each as of the row's own time, and a label."""
+    from workbench.values.infer import infer
+
+    writers = {".parquet": "to_parquet", ".csv": "to_csv", ".svm": "to_libsvm"}
+    if out.suffix not in writers:
+        raise typer.BadParameter(f"--out ends with {', '.join(writers)}, not {out.suffix or 'nothing'}")
+    opened = _project(project)
+    rows = (
+        spine if spine.casefold() in map(str.casefold, opened.list_tables()) else infer(spine)[1].read_all()
+    )
+    with progress(not as_json) as told:
+        result = opened.training_set(rows, views, label=target, exclude=exclude or (), cut=cut, progress=told)
+        getattr(result, writers[out.suffix])(out)
+    if as_json:
+        say_json({"file": str(out), "columns": result.columns, **result.metadata})
+    else:
+        known = result.metadata
+        dropped = f"; {known['dropped']} rows without a known label" if "dropped" in known else ""
+        say(f"{out}: {len(result.columns)} columns of {known['versions']}, cut {known['cut']}{dropped}")
+
+
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.sql", help="A script of OpenMLDB statements.")],

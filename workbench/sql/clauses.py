@@ -149,6 +149,15 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
                 "WINDOW w AS (PARTITION BY card ORDER BY at)",
                 parameters=(("large", 15),),
             ),
+            Clause(
+                "discrete, continuous, …_label",
+                (),
+                "A signature around an output says what it is to a model, and leaves its value as it is: "
+                "`continuous(x)`, `discrete(x)` or `discrete(x, buckets)`, `binary_label(x)`, `multiclass_label(x)`, "
+                "`regression_label(x)`. Training sets are written by it (see the page `training`).",
+                "SELECT id, discrete(shop, 100), continuous(amount) AS amount, binary_label(amount > 20) AS large\n"
+                "FROM payments",
+            ),
         ),
     ),
     "Joins": (
