@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 import workbench
+from workbench.assignments import assigned
 from workbench.locate import existing_project_path, write_marker
 from workbench.terminal import CommandGroup, progress, say, say_json, say_table
 
@@ -192,13 +193,17 @@ def define(
     name: ViewArgument,
     file: Annotated[str, typer.Argument(metavar="FILE.sql|-", help="The query; - reads standard input.")],
     dialect: Annotated[str, typer.Option(help="workbench or openmldb.")] = "workbench",
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="NAME=VALUE", help="The value of :NAME; may be repeated."),
+    ] = None,
     save: Annotated[bool, typer.Option("--save", help="Cut a version at once, not only a draft.")] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Define a feature view from a file of SQL, and show its columns and what to look at."""
     sql = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    view = _project(project).define(name, sql, dialect=dialect)
+    view = _project(project).define(name, sql, dialect=dialect, params=assigned(param or []))
     if save:
         view = view.save()
     findings = view.lint()

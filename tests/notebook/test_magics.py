@@ -55,6 +55,13 @@ def displayed(ip: Any, obj: Any) -> list[dict[str, Any]]:
     return [output.data for output in captured.outputs]
 
 
+def test_parameters_stand_in_the_line(opened: Any) -> None:
+    view = feature(
+        opened, "spend -p more=3 --param kind=food", "SELECT amount + :more AS a, :kind AS k FROM payments"
+    )
+    assert [(name, value.sql) for name, value in view.plan.params] == [("kind", "'food'"), ("more", "3")]
+
+
 def test_the_cell_binds_its_name_and_returns_the_view(opened: Any) -> None:
     view = feature(opened, "spend")
     assert view is opened.user_ns["spend"]

@@ -16,6 +16,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 import workbench
+from workbench.assignments import assigned
 from workbench.errors import NotFound, WorkbenchError, describe
 from workbench.locate import existing_project_path
 from workbench.notebook.output import progress_line
@@ -63,6 +64,14 @@ class WorkbenchMagics(Magics):
     @argument("-o", "--out", metavar="VAR", help="the variable to bind the view to")
     @argument("--dialect", default="workbench", help="workbench (default) or openmldb")
     @argument(
+        "-p",
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the value of :NAME in the query; may be repeated",
+    )
+    @argument(
         "--preview", type=int, default=ROWS_SHOWN, metavar="N", help="preview rows to show; 0 computes none"
     )
     @argument("--save", action="store_true", help="cut a version of the view at once, not only a draft")
@@ -88,7 +97,9 @@ class WorkbenchMagics(Magics):
         variable = _variable(asked.out or asked.name)
         if not cell.strip():
             raise UsageError(f"write the query of {asked.name} in the lines below %%feature")
-        view = self.project(asked.project).define(asked.name, cell, dialect=asked.dialect)
+        view = self.project(asked.project).define(
+            asked.name, cell, dialect=asked.dialect, params=assigned(asked.param)
+        )
         if asked.save:
             view = view.save()
         self._rows_shown[view.name] = asked.preview
@@ -101,6 +112,14 @@ class WorkbenchMagics(Magics):
     @argument("name", help="the label's name; also the variable that the cell binds, unless -o says another")
     @argument("-o", "--out", metavar="VAR", help="the variable to bind the label to")
     @argument("--dialect", default="workbench", help="workbench (default) or openmldb")
+    @argument(
+        "-p",
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the value of :NAME in the query; may be repeated",
+    )
     @argument("--save", action="store_true", help="cut a version of the label at once, not only a draft")
     @argument(
         "--project", help="the project's folder; else the opened one, $WORKBENCH_PROJECT, workbench.toml"
@@ -124,7 +143,9 @@ class WorkbenchMagics(Magics):
         variable = _variable(asked.out or asked.name, "label")
         if not cell.strip():
             raise UsageError(f"write the query of {asked.name} in the lines below %%label")
-        label = self.project(asked.project).define_label(asked.name, cell, dialect=asked.dialect)
+        label = self.project(asked.project).define_label(
+            asked.name, cell, dialect=asked.dialect, params=assigned(asked.param)
+        )
         if asked.save:
             label = label.save()
         assert self.shell is not None

@@ -56,6 +56,8 @@ class Froms:
         self.names = self._with(node, names)
         #: Translates a SELECT inside it.
         self.select = select
+        #: The table of the SELECT's anchor, once it is known.
+        self.reader = ""
 
     # -- the anchor
 
