@@ -1,6 +1,7 @@
 """A small project with what is hard in it: equal times, NULL keys, rows on the edge of a window, late rows, nesting.
 
-``tx`` has 60 rows of three cards and of none; ``logins`` and the static ``cards`` stand beside it.
+``tx`` has 60 rows of three cards and of none; ``logins`` and the static ``cards`` stand beside it, and two tables whose
+rows are known later than they happen.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ TX = {
     "Odd Name": "INTEGER",
 }
 LOGINS = {"at": "TIMESTAMP", "card": "VARCHAR", "device": "VARCHAR", "score": "BIGINT", "id": "BIGINT"}
+RATES = {"at": "TIMESTAMP", "card": "VARCHAR", "rate": "DOUBLE", "n": "BIGINT"}
+PAYOUTS = {"at": "TIMESTAMP", "card": "VARCHAR", "paid": "DOUBLE", "booked": "TIMESTAMP"}
 CARDS = {"card": "VARCHAR", "limit_": "DOUBLE", "opened": "DATE"}
 
 
@@ -64,14 +67,35 @@ CARD_ROWS = [
     {"card": "a", "limit_": 150.0, "opened": date(2021, 1, 1)},
 ]
 
+RATE_ROWS = [
+    {
+        "at": START + timedelta(hours=i, minutes=20 * (i % 3)),
+        "card": None if i % 7 == 6 else "abc"[i % 3],
+        "rate": (i % 5 - 1) / 2,
+        "n": i % 4,
+    }
+    for i in range(16)
+]
+PAYOUT_ROWS = [
+    {
+        "at": START + timedelta(hours=i),
+        "card": "abcd"[i * 3 % 4],
+        "paid": None if i % 5 == 4 else i / 2,
+        "booked": START + timedelta(hours=i + i % 4),
+    }
+    for i in range(16)
+]
+
 
 def open_shop(path: Path) -> Any:
-    """Return a new project at ``path`` with the three tables, filled in several appends."""
+    """Return a new project at ``path`` with the tables, filled in several appends."""
     project = workbench.open(path)
     project.create_table("tx", TX, time="ts").append(TX_ROWS[:50])
     project.create_table("logins", LOGINS, time="at").append(LOGIN_ROWS)
     project.create_table("cards", CARDS).append(CARD_ROWS)
     project.table("tx").append(TX_ROWS[50:])
+    project.create_table("rates", RATES, time="at", delay="1h", ttl="30d").append(RATE_ROWS)
+    project.create_table("payouts", PAYOUTS, time="at", known="booked").append(PAYOUT_ROWS)
     return project
 
 

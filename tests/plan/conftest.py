@@ -14,14 +14,12 @@ from workbench.sql.functions import Functions
 from workbench.storage.session import connect
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-_RATES = {"at": "TIMESTAMP", "card": "VARCHAR", "rate": "DOUBLE", "n": "BIGINT"}
-_PAYOUTS = {"at": "TIMESTAMP", "card": "VARCHAR", "paid": "DOUBLE", "booked": "TIMESTAMP"}
 TABLES = {
     "tx": SourceTable("tx", shop.TX, "ts"),
     "logins": SourceTable("logins", shop.LOGINS, "at"),
     "cards": SourceTable("cards", shop.CARDS, None),
-    "rates": SourceTable("rates", _RATES, "at", delay=3_600_000_000, ttl=30 * 86_400_000_000),
-    "payouts": SourceTable("payouts", _PAYOUTS, "at", known="booked"),
+    "rates": SourceTable("rates", shop.RATES, "at", delay=3_600_000_000, ttl=30 * 86_400_000_000),
+    "payouts": SourceTable("payouts", shop.PAYOUTS, "at", known="booked"),
 }
 NAMES = sorted(path.stem for path in SNAPSHOTS.glob("*.sql") if ".lowered" not in path.name)
 

@@ -27,6 +27,8 @@ def duck(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
         ("tx", shop.TX, shop.TX_ROWS),
         ("logins", shop.LOGINS, shop.LOGIN_ROWS),
         ("cards", shop.CARDS, shop.CARD_ROWS),
+        ("rates", shop.RATES, shop.RATE_ROWS),
+        ("payouts", shop.PAYOUTS, shop.PAYOUT_ROWS),
     ):
         connection.register("given", to_table(columns, rows))
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given")
