@@ -81,7 +81,7 @@ PAYOUT_ROWS = [
         "at": START + timedelta(hours=i),
         "card": "abcd"[i * 3 % 4],
         "paid": None if i % 5 == 4 else i / 2,
-        "booked": START + timedelta(hours=i + i % 4),
+        "booked": START + timedelta(hours=i + i % 4) if i % 6 else None,
     }
     for i in range(16)
 ]

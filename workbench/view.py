@@ -13,6 +13,7 @@ from workbench.consistency import Check, Compare, Comparison, Report
 from workbench.deployment import Deployment, ensure_server, wait_for_generation
 from workbench.errors import DefinitionError, RowError, WorkbenchError
 from workbench.functions import names_in
+from workbench.kernels.farmhash import FINGERPRINT
 from workbench.offline import OfflineFeatures, Progress, Result
 from workbench.offline.cost import rows_touched
 from workbench.offline.data_lint import lint_data, lint_spine
@@ -136,6 +137,11 @@ class View:
         if called and dialect == "duckdb":
             raise DefinitionError(
                 f"the view calls the Python function {called[0]}(), which plain DuckDB SQL cannot",
+                hint="use view.offline(), or view.to_sql('workbench')",
+            )
+        if dialect == "duckdb" and FINGERPRINT in self.plan.to_json():
+            raise DefinitionError(
+                "the view takes a FarmHash fingerprint (hash_bucket, farm_fingerprint), which plain DuckDB cannot",
                 hint="use view.offline(), or view.to_sql('workbench')",
             )
         if dialect == "workbench":

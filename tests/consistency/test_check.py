@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 
 import workbench
 from tests import shop
-from tests.plan.conftest import NAMES, SNAPSHOTS, TABLES
+from tests.plan.conftest import NAMES, SNAPSHOTS
 from workbench.consistency import check as check_module
 from workbench.errors import WorkbenchError
 from workbench.online import Answer, Engine
@@ -24,36 +23,9 @@ LOGGED = """SELECT id, count(*) OVER l AS logins, max(score) OVER l AS best
 FROM tx WINDOW l AS (FROM logins PARTITION BY card ORDER BY at)"""
 
 
-@pytest.fixture(scope="module")
-def catalogue(project: Any) -> Any:
-    """The shop with the catalogue's other tables."""
-    dice = random.Random(7)
-    rows: list[dict[str, Any]] = []
-    for number in range(60):
-        at = datetime(2024, 1, 1) + timedelta(minutes=30 * dice.randint(0, 20))
-        booked = dice.choice([None, at + timedelta(hours=dice.randint(0, 4))])
-        card = dice.choice([*"abc", None])
-        rows.append(
-            {
-                "at": at,
-                "card": card,
-                "rate": number / 4 - 3,
-                "n": dice.randint(0, 9),
-                "paid": 1.5,
-                "booked": booked,
-            }
-        )
-    rates, payouts = (
-        [{n: row[n] for n in TABLES[table].columns} for row in rows] for table in ("rates", "payouts")
-    )
-    project.create_table("rates", rates, time="at", delay="1h", ttl="30d")
-    project.create_table("payouts", payouts, time="at", known="booked")
-    return project
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_request_and_offline_agree_on_the_catalogue(catalogue: Any, name: str) -> None:
-    view = catalogue.define(f"c_{name}", (SNAPSHOTS / f"{name}.sql").read_text())
+def test_request_and_offline_agree_on_the_catalogue(project: Any, name: str) -> None:
+    view = project.define(f"c_{name}", (SNAPSHOTS / f"{name}.sql").read_text())
     report = view.check("all")
     assert report.ok, repr(report)
     assert report.complete and report.rows == report.total_rows > 0
