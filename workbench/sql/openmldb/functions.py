@@ -222,7 +222,7 @@ def _unhex(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) -
     def build(s: str) -> str:
         good = f"regexp_full_match({s}, '[0-9A-Fa-f]*')"
         even = f"CASE WHEN length({s}) % 2 = 1 THEN '0' || {s} ELSE {s} END"
-        return f"CASE WHEN {good} THEN decode(unhex({even})) END"
+        return f"CASE WHEN {good} THEN try(decode(unhex({even}))) END"
 
     return x.sql(node, build, *_texts(x, node, args))
 
@@ -250,7 +250,22 @@ OF_PARTS = {
 @_named("json_array_length")
 def _json_array_length(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) -> ops.Value:
     _arity(x, node, args, 1, 1)
-    return x.sql(node, lambda s: f"CAST(json_array_length({s}) AS INTEGER)", *_texts(x, node, args))
+    return x.sql(
+        node,
+        lambda s: f"CASE WHEN json_valid({s}) THEN CAST(json_array_length({s}) AS INTEGER) END",
+        *_texts(x, node, args),
+    )
+
+
+@_named("get_json_object")
+def _get_json_object(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) -> ops.Value:
+    """The value at a JSON pointer, as text; of what is no JSON, NULL."""
+    _arity(x, node, args, 2, 2)
+    return x.sql(
+        node,
+        lambda s, p: f"CASE WHEN json_valid({s}) THEN json_extract_string({s}, {p}) END",
+        *_texts(x, node, args),
+    )
 
 
 @_named("map")
@@ -374,10 +389,11 @@ def _pmod(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) ->
     numbers = [x.number(node, value) for value in args]
     kind = t.wider(*(x.type_of(number) for number in numbers))
     kind = "SMALLINT" if kind == "BOOLEAN" else kind
+    room = "HUGEINT" if kind in t.INTEGERS else kind
 
     def build(a: str, b: str) -> str:
-        divisor = f"nullif(CAST({b} AS {kind}), 0)"
-        return f"CAST(((CAST({a} AS {kind}) % {divisor}) + {divisor}) % {divisor} AS {kind})"
+        divisor = f"nullif(CAST({b} AS {room}), 0)"
+        return f"CAST(((CAST({a} AS {room}) % {divisor}) + {divisor}) % {divisor} AS {kind})"
 
     return x.sql(node, build, *numbers)
 
@@ -467,7 +483,7 @@ def _datediff(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]
 def _add_months(x: OpenMLDBExpressions, node: exp.Anonymous, args: list[ops.Value]) -> ops.Value:
     _arity(x, node, args, 2, 2)
     date, count = x.convert(node, args[0], "DATE"), x.convert(node, args[1], "INTEGER")
-    return x.sql(node, lambda d, n: f"CAST({d} + to_months({n}) AS DATE)", date, count)
+    return x.sql(node, lambda d, n: f"try(CAST({d} + to_months({n}) AS DATE))", date, count)
 
 
 @_named("unix_timestamp")
