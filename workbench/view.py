@@ -102,6 +102,10 @@ class View:
     def lint(self, spine: Any = None) -> list[Finding]:
         """Return what is allowed but worth a second look, in the plan, the stored rows and a spine."""
         findings = lint(self.plan) + lint_data(self.project.storage, self.plan)
+        if self.dialect == "openmldb" and self.sql:
+            from workbench.sql.openmldb.lint import lint_text
+
+            findings += lint_text(self.sql)
         if spine is not None:
             findings += lint_spine(self.project.storage, self.plan, spine)
         return findings

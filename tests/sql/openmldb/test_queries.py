@@ -126,6 +126,15 @@ def test_what_is_refused(project: wb.Project, query: str, said: str) -> None:
     assert error.value.position is not None
 
 
+def test_findings_of_the_text(project: wb.Project) -> None:
+    query = """SELECT t.k AS k, u.v AS v FROM t LAST JOIN (
+        SELECT plain.k AS k, other.v AS v, plain.o AS o FROM plain LEFT JOIN other ON plain.k = other.k
+    ) u ON t.k = u.k LIMIT 3"""
+    assert ask(project, query) == {"k": "a", "v": 2}
+    codes = {finding.code for finding in project.view("query").lint()}
+    assert {"limit-without-effect", "left-join-newest"} <= codes
+
+
 def test_parameters(project: wb.Project) -> None:
     query = "SELECT i + ? AS a, ts > ? AS b, s = ? AS c FROM t"
     values = {"p1": 1, "p2": ROW["ts"], "p3": "Hello"}
