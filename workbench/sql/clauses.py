@@ -303,7 +303,8 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
             Clause(
                 "DISTINCT, ORDER BY",
                 (),
-                "Inside the parentheses: each value once; in another order than the window's (NULLs last).",
+                "Inside the parentheses: each value once, where it comes first; in another order than the window's, "
+                "equal values oldest first, NULLs last.",
                 "SELECT id, count(DISTINCT shop) OVER w AS shops, list(amount ORDER BY amount DESC) OVER w AS sorted\n"
                 "FROM payments\nWINDOW w AS (PARTITION BY card ORDER BY at)",
             ),
