@@ -128,10 +128,10 @@ def test_define_shows_columns_and_findings(shop: Path) -> None:
 
 def test_define_binds_parameters(shop: Path) -> None:
     query = "SELECT card, amount * :by AS f FROM payments WHERE card IN (:cards)"
-    shown = ok("define", "scaled", "-", "-p", "by=2", "--param", "cards=['a', 'b']", stdin=query)
+    shown = ok("define", "scaled", "-", "--param", "by=2", "--param", "cards=[0, 1]", stdin=query)
     assert "one row per row of payments" in shown
     assert "the parameter :by has no value" in refused("define", "scaled", "-", stdin=query)
-    assert "name=value" in refused("define", "scaled", "-", "-p", "by", stdin=query)
+    assert "name=value" in refused("define", "scaled", "-", "--param", "by", stdin=query)
 
 
 def test_import_of_a_script(shop: Path) -> None:

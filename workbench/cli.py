@@ -195,7 +195,7 @@ def define(
     dialect: Annotated[str, typer.Option(help="workbench or openmldb.")] = "workbench",
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", "-p", metavar="NAME=VALUE", help="The value of :NAME; may be repeated."),
+        typer.Option("--param", metavar="NAME=VALUE", help="The value of :NAME; may be repeated."),
     ] = None,
     save: Annotated[bool, typer.Option("--save", help="Cut a version at once, not only a draft.")] = False,
     project: ProjectOption = None,

@@ -57,7 +57,9 @@ def displayed(ip: Any, obj: Any) -> list[dict[str, Any]]:
 
 def test_parameters_stand_in_the_line(opened: Any) -> None:
     view = feature(
-        opened, "spend -p more=3 --param kind=food", "SELECT amount + :more AS a, :kind AS k FROM payments"
+        opened,
+        "spend --param more=3 --param kind=food",
+        "SELECT amount + :more AS a, :kind AS k FROM payments",
     )
     assert [(name, value.sql) for name, value in view.plan.params] == [("kind", "'food'"), ("more", "3")]
 

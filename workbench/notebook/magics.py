@@ -64,7 +64,6 @@ class WorkbenchMagics(Magics):
     @argument("-o", "--out", metavar="VAR", help="the variable to bind the view to")
     @argument("--dialect", default="workbench", help="workbench (default) or openmldb")
     @argument(
-        "-p",
         "--param",
         action="append",
         default=[],
@@ -113,7 +112,6 @@ class WorkbenchMagics(Magics):
     @argument("-o", "--out", metavar="VAR", help="the variable to bind the label to")
     @argument("--dialect", default="workbench", help="workbench (default) or openmldb")
     @argument(
-        "-p",
         "--param",
         action="append",
         default=[],
