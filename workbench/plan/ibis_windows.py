@@ -5,7 +5,8 @@ from __future__ import annotations
 import ibis.expr.operations as ops
 
 from workbench.errors import DefinitionError
-from workbench.plan.ibis_api import FrameTerms, interval_micros
+from workbench.plan.ibis_api import FrameTerms
+from workbench.plan.ibis_bounds import interval_micros
 
 #: What ignores the frame, so that a window without one is no look into the future.
 _FRAMELESS = (ops.Lag,)
