@@ -384,3 +384,37 @@ def test_a_new_server_runs_the_function(served: Any) -> None:
     assert bad.status == 422 and "scaled(-4) failed: ValueError: negative" in bad.detail
     both = web.post("/v1/features/v", [{"k": "a", "x": -4}, {"k": "a", "x": 5}]).json
     assert both["failed"] == 1
+
+
+def test_what_a_function_returns_becomes_its_type_on_both_sides(project: Any) -> None:
+    @project.function(returns="BIGINT")
+    def whole(x: int) -> float:
+        return float(x)
+
+    @project.function(returns="FLOAT")
+    def single(f: float) -> float:
+        return f + 0.1
+
+    @project.function
+    def numpy_(f: float) -> float:
+        import numpy
+
+        return numpy.float64(f) * numpy.int64(2)  # type: ignore[no-any-return]
+
+    @project.function
+    def listed(x: int) -> list[float]:
+        return [x, x / 3]
+
+    @project.function(args=["FLOAT", "TIMESTAMP", "BIGINT[]", "BLOB"], returns="VARCHAR")
+    def seen(a, b, c, d):  # type: ignore[no-untyped-def]
+        return repr((a, b, c, d))
+
+    view = project.define(
+        "v",
+        "SELECT whole(x) AS a, single(f) AS b, numpy_(f) AS c, listed(x) AS d, "
+        "length(seen(CAST(f AS FLOAT), ts, l, encode(k))) AS e FROM tx",
+    )
+    assert view.check(rows="all").ok
+    assert column(view.offline(), "a") == [row["x"] for row in ROWS]
+    assert column(view.offline(), "c") == [row["f"] * 2 for row in ROWS]
+    assert view.request({"ts": START, "k": "a", "x": 3, "f": 0.5, "l": [1]})["d"] == [3.0, 1.0]

@@ -64,8 +64,12 @@ def used(storage: Storage, plan: FeaturePlan, condition: str = "") -> Sequence[P
 
 
 def add_to(
-    connection: duckdb.DuckDBPyConnection, storage: Storage, plan: FeaturePlan, condition: str = ""
+    connection: duckdb.DuckDBPyConnection,
+    storage: Storage,
+    plan: FeaturePlan,
+    condition: str = "",
+    by_row: bool = False,
 ) -> None:
     """Make the functions that a plan, or a condition in SQL, calls callable in a session."""
     for function in used(storage, plan, condition):
-        register(connection, function)
+        register(connection, function, by_row)

@@ -55,7 +55,7 @@ class ReferenceDriver:
         self.storage = storage
         self.plan = plan
         self.connection = connect(threads=1, by_row=True)
-        functions.add_to(self.connection, storage, plan)
+        functions.add_to(self.connection, storage, plan, by_row=True)
         #: The drivers of all plans below the outermost one; where a plan is used twice there is one.
         self._drivers = {} if _drivers is None else _drivers
         self._below = None if plan.rows is None else self._driver(plan.rows)
