@@ -179,6 +179,13 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
                 "SELECT id, m.most\nFROM payments p\nLAST JOIN limits m ORDER BY most ON m.card = p.card",
             ),
             Clause(
+                "Rows that become known later",
+                (),
+                '`limits` has `delay="6h"`: the limit of 11:00 is not yet there at 12:00. Windows over such tables, and '
+                "the history of such an anchor, keep to it too.",
+                "SELECT id, m.most\nFROM payments p\nLAST JOIN limits m ON m.card = p.card",
+            ),
+            Clause(
                 "LAST JOIN onto a query",
                 (),
                 "Its rows are those of the query, each as of its own time.",
@@ -190,7 +197,7 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
                 "LAST JOIN onto groups",
                 ("GROUP",),
                 "A query with GROUP BY, joined on its keys, aggregates the rows that are visible to the anchor; NULLs "
-                "where there are none.",
+                "where there are none, or where HAVING does not hold.",
                 "SELECT id, g.logins, g.failed\nFROM payments p\nLAST JOIN (\n"
                 "    SELECT card, count(*) AS logins, count(*) FILTER (WHERE NOT ok) AS failed\n"
                 "    FROM logins GROUP BY card\n"
@@ -349,7 +356,8 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
             Clause(
                 "FOLLOWING",
                 ("FOLLOWING",),
-                "Rows after the anchor row. Anchors whose horizon has not passed have no label yet and are left out.",
+                "Rows after the anchor row. Anchors whose horizon has not passed have no label yet and are left out. "
+                "The page `training` has examples.",
             ),
         ),
     ),
