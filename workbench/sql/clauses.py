@@ -99,7 +99,7 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
         (
             Clause(
                 "SELECT … FROM",
-                ("SELECT", "FROM", "AS", "CAST", "TRY_CAST", "EXTRACT"),
+                ("SELECT", "FROM", "AS", "CAST", "TRY_CAST", "EXTRACT", "NOT"),
                 "Expressions are DuckDB's, names and types included; `now()` is the anchor's time. An output may be "
                 "used by name in the outputs after it. `*` and `table.*` stand for all columns.",
                 "SELECT id, amount, coalesce(amount, 0) * 2 AS twice, twice + 1 AS more,\n"
@@ -179,9 +179,9 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
                 "SELECT id, m.most\nFROM payments p\nLAST JOIN limits m ORDER BY most ON m.card = p.card",
             ),
             Clause(
-                "Rows that become known later",
+                "Rows that are known later",
                 (),
-                '`limits` has `delay="6h"`: the limit of 11:00 is not yet there at 12:00. Windows over such tables, and '
+                '`limits` has `delay="6h"`: the limit of 11:00 is not there at 12:00. Windows over such tables, and '
                 "the history of such an anchor, keep to it too.",
                 "SELECT id, m.most\nFROM payments p\nLAST JOIN limits m ON m.card = p.card",
             ),
@@ -309,7 +309,7 @@ SECTIONS: dict[str, tuple[str, tuple[Clause, ...]]] = {
             ),
             Clause(
                 "DISTINCT, ORDER BY",
-                (),
+                ("DISTINCT",),
                 "Inside the parentheses: each value once, where it comes first; in another order than the window's, "
                 "equal values oldest first, NULLs last.",
                 "SELECT id, count(DISTINCT shop) OVER w AS shops, list(amount ORDER BY amount DESC) OVER w AS sorted\n"
