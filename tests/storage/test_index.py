@@ -42,6 +42,18 @@ def test_columns_are_added_one_by_one(storage: Storage, make: Callable[..., None
     assert info.bytes == sum(path.stat().st_size for path in (storage.path / "segments").iterdir())
 
 
+def test_drafts_of_a_table_that_is_being_loaded_go_the_next_time(
+    storage: Storage, make: Callable[..., None]
+) -> None:
+    fill(storage, make)
+    storage.ensure_index(BY_SHOP, ["amount"], live=False)
+    with storage._files.lock(f"table-{storage.table('payments').id}"):
+        storage.drop_draft_indexes()
+        assert [info.spec for info in storage.indexes()] == [BY_SHOP]
+    storage.drop_draft_indexes()
+    assert storage.indexes() == []
+
+
 def test_drafts_go_and_live_indexes_stay(storage: Storage, make: Callable[..., None]) -> None:
     fill(storage, make)
     kept = IndexSpec("payments", ("card", "shop"), None)

@@ -88,12 +88,27 @@ class Indexes:
                 self._build(spec, entry, index, wanted, live, progress)
 
     def drop_drafts(self, keep: Collection[IndexSpec] = ()) -> None:
-        """Drop every index that is not live, except those in ``keep``."""
+        """Drop every index that is not live, except those in ``keep``.
+
+        Those of a table that is being loaded or flushed stay for the next time, rather than let the caller wait.
+        """
         for index in self.stored():
-            if not index.live and index.spec not in keep:
-                with self._files.lock(f"table-{index.table_id}"), self._database.transaction() as connection:
-                    drop_index(connection, bump_version(connection), index.id)
+            if index.live or index.spec in keep:
+                continue
+            lock = self._files.lock(f"table-{index.table_id}")
+            if not lock.acquire(wait=False):
+                continue
+            try:
+                self._drop_draft(index.id)
+            finally:
+                lock.release()
         self._files.collect()
+
+    def _drop_draft(self, index_id: int) -> None:
+        with self._database.transaction() as connection:
+            # Somebody may have promoted it meanwhile.
+            if connection.execute("SELECT 1 FROM indexes WHERE id = ? AND NOT live", (index_id,)).fetchone():
+                drop_index(connection, bump_version(connection), index_id)
 
     def demote(self, spec: IndexSpec) -> None:
         """Make a live index a draft; NotFound when there is none."""
