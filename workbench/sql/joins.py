@@ -130,8 +130,7 @@ class Joins:
     def _newest(self, join: LastJoin, branches: list[Relation]) -> Relation:
         """A join with a UNION ALL: the newest row of a window over all its branches."""
         made = []
-        # Where no time bounds them, the last of several that are equally new is the one.
-        for right in branches if self.query.dialect.timed_joins else reversed(branches):
+        for right in branches:
             self._check_times(join, right)
             on, order = self._on(join, [right]), self._order(join, [right])
             made.append((right, on, order))

@@ -53,7 +53,7 @@ def test_a_subquery_of_the_anchors_table_is_the_anchor_row(project: wb.Project) 
 
 def test_union_all_in_a_join_takes_the_newest(project: wb.Project) -> None:
     query = """SELECT u.v AS v FROM t LAST JOIN (
-        SELECT * FROM (SELECT k, v, ts FROM other UNION ALL SELECT k, v + 10 AS v, ts FROM other) WHERE v > 1
+        SELECT * FROM (SELECT k, v - 9 AS v, ts FROM other UNION ALL SELECT k, v + 10 AS v, ts FROM other) WHERE v > 1
     ) u ON t.k = u.k"""
     assert ask(project, query) == {"v": 12}
 
