@@ -28,7 +28,10 @@ from workbench.sql.catalogue.entry import Function, Parameter, Part
 TOPICS: dict[str, tuple[str, tuple[Function, ...]]] = {
     "Counting": ("How many rows, values, distinct values.", counting.FUNCTIONS),
     "Conditional": ("Aggregates of the rows that satisfy a condition.", conditional.FUNCTIONS),
-    "By key": ("Aggregates of a window for each value of a key.", by_key.FUNCTIONS),
+    "By key": (
+        "Aggregates of a window for each value of a key; the work grows with rows times keys.",
+        by_key.FUNCTIONS,
+    ),
     "Top": ("The greatest and the most frequent values.", top.FUNCTIONS),
     "Order": ("Single rows, changes and runs in the window's order.", order.FUNCTIONS),
     "Time": ("Decay, gaps between rows, sessions, time since.", time.FUNCTIONS),
