@@ -7,6 +7,9 @@ anchor's time, and a join with all rows of the key where a condition of the anch
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
 
 from workbench.plan import expr as e
 from workbench.plan.join_form import visible_lookup
@@ -33,13 +36,57 @@ def bulk_lookup(
     anchors
         Name of the relation of anchors with the lookups before.
     """
-    chosen = bool(e.sources(lookup.source.where) - {e.ROW}) or not lookup.keys
     timed = lookup.timed and lookup.source.time is not None
-    if not chosen and timed and plan.time is not None and lookup.order == lookup.source.time:
-        return _as_of(plan, lookup, source, anchors)
-    if not chosen and not timed and not later_visibility(plan, lookup):
-        return _newest_of_key(lookup, source, anchors)
+    by_time = timed and plan.time is not None and lookup.order == lookup.source.time
+    free = not timed and not later_visibility(plan, lookup)
+    if lookup.keys and not _reads_anchor(lookup.source.where):
+        if by_time:
+            return _as_of(lookup, source, anchors, f"a.{quote(plan.time or '')}")
+        if free:
+            return _newest_of_key(lookup, source, anchors)
+    bound = _bound(lookup) if lookup.keys and (by_time or free) else None
+    if bound is not None and (free or _is_time(plan, bound.value)):
+        return _as_of(bound.rest, source, anchors, plan_sql(bound.value), bound.strict)
     return _searched(plan, lookup, source, types, anchors)
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """A condition that bounds the order of a lookup's rows by a value of the anchor's, and the lookup without it."""
+
+    value: e.Expr
+    strict: bool
+    rest: Lookup
+
+
+def _bound(lookup: Lookup) -> _Bound | None:
+    conditions = _conjuncts(lookup.source.where)
+    for number, condition in enumerate(conditions):
+        if not (isinstance(condition, e.Op) and condition.op in ("<", "<=", ">", ">=")):
+            continue
+        row, value = condition.args if condition.op.startswith("<") else reversed(condition.args)
+        rest = e.conjunction(*conditions[:number], *conditions[number + 1 :])
+        ordered = isinstance(row, e.Column) and (row.source, row.name) == (e.ROW, lookup.order)
+        if ordered and e.ROW not in e.sources(value) and not _reads_anchor(rest):
+            source = msgspec.structs.replace(lookup.source, where=rest)
+            return _Bound(
+                value, not condition.op.endswith("="), msgspec.structs.replace(lookup, source=source)
+            )
+    return None
+
+
+def _conjuncts(where: e.Expr | None) -> list[e.Expr]:
+    if isinstance(where, e.Op) and where.op == "and":
+        return [part for arg in where.args for part in _conjuncts(arg)]
+    return [where] if where is not None else []
+
+
+def _reads_anchor(where: e.Expr | None) -> bool:
+    return bool(e.sources(where) - {e.ROW})
+
+
+def _is_time(plan: FeaturePlan, value: e.Expr) -> bool:
+    return isinstance(value, e.Column) and (value.source, value.name) == (e.ANCHOR, plan.time)
 
 
 def _newest_of_key(lookup: Lookup, source: str, anchors: str) -> str:
@@ -48,21 +95,22 @@ def _newest_of_key(lookup: Lookup, source: str, anchors: str) -> str:
     return f"SELECT a.*, {_found(lookup)} FROM {anchors} a LEFT JOIN ({newest}) r ON {_same_keys(lookup)}"
 
 
-def _as_of(plan: FeaturePlan, lookup: Lookup, source: str, anchors: str) -> str:
-    assert lookup.order is not None and plan.time is not None
-    time, anchor_time = f"r.{quote(lookup.order)}", f"a.{quote(plan.time)}"
+def _as_of(lookup: Lookup, source: str, anchors: str, anchor_time: str, strict: bool = False) -> str:
+    """The newest row up to an anchor's time; with ``strict``, before it."""
+    assert lookup.order is not None
+    time = f"r.{quote(lookup.order)}"
     # The newest visible row has expired when any has: what is older is older still.
     ttl = lookup.source.ttl
     alive = f"r.__time > {anchor_time} - INTERVAL '{ttl} microseconds'" if ttl is not None else None
     values = f"{_values(lookup)}, {time} AS __time"
-    if lookup.source.own and not lookup.source.delay:
+    if lookup.source.own and not lookup.source.delay and not strict:
         # Strictly before the anchor row in (time, arrival).
         rows = f"SELECT {values}, {_place(time, 'r.__seq')} AS __place FROM {_rows(lookup, source)}"
         before = f"{_place(anchor_time, f'coalesce(a.__seq, {LATEST})')} > r.__place"
     else:
         delay = f" - INTERVAL '{lookup.source.delay} microseconds'" if lookup.source.delay else ""
         rows = _newest(values, _rows(lookup, source), f"{_row_keys(lookup)}, {time}", "")
-        before = f"{anchor_time}{delay} >= r.__time"
+        before = f"{anchor_time}{delay} {'>' if strict and not delay else '>='} r.__time"
     return (
         f"SELECT a.*, {_found(lookup, alive)} FROM {anchors} a ASOF LEFT JOIN ({rows}) r "
         f"ON {_same_keys(lookup)} AND {before}"
@@ -116,8 +164,11 @@ def _values(lookup: Lookup) -> str:
 
 
 def _same_keys(lookup: Lookup) -> str:
-    equal = "IS NOT DISTINCT FROM" if lookup.null_keys else "="
-    return " AND ".join(f"r.__k{i} {equal} {plan_sql(key.anchor)}" for i, key in enumerate(lookup.keys))
+    pairs = [(f"r.__k{i}", plan_sql(key.anchor)) for i, key in enumerate(lookup.keys)]
+    if lookup.null_keys:
+        # NULL equals NULL inside of structs; an ASOF join does not know IS NOT DISTINCT FROM.
+        pairs = [(f"{{'k': {row}}}", f"{{'k': {anchor}}}") for row, anchor in pairs]
+    return " AND ".join(f"{row} = {anchor}" for row, anchor in pairs)
 
 
 def _found(lookup: Lookup, alive: str | None = None) -> str:
