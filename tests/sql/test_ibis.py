@@ -124,7 +124,7 @@ REFUSED: list[tuple[Any, str]] = [
     (TX.limit(3), "Limit has no online form"),
     (TX.order_by("ts"), "Sort has no online form"),
     (TX.distinct(), "Distinct has no online form"),
-    (TX.join(CARDS, "card").select("limit_"), "a inner join may give several rows"),
+    (TX.join(CARDS, "card").select("limit_"), "inner joins may give several rows"),
     (TX.select(x=ibis.random()), "another value at every call"),
     (TX.select(x=ibis.uuid()), "another value at every call"),
     (TX.select(x=getenv("HOME")), "getenv() is not allowed"),

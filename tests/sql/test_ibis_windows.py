@@ -356,3 +356,26 @@ def test_what_is_refused_says_what_to_write(
         define(make(), TABLES, functions)
     assert reason in caught.value.message
     assert hint in (caught.value.hint or "")
+
+
+def test_errors_of_the_translation_show_the_query(functions: Functions) -> None:
+    """What the text would be refused for is shown in the text that the expression stands for."""
+    with pytest.raises(DefinitionError) as caught:
+        define(TX.select(f=TX.n.sum().over(feature(order_by="mcc"))), TABLES, functions)
+    assert "ordered by a time, date or integer column; mcc is VARCHAR" in caught.value.message
+    assert "ORDER BY tx.mcc" in (caught.value.source or "")
+
+
+def test_an_anchor_column_of_an_earlier_step_is_found(
+    plan_of: Callable[[str], FeaturePlan], functions: Functions
+) -> None:
+    busy = TX.filter(_.n > 1).mutate(k=_.n * 2)
+    same = wb.over(LOGINS.count(where=LOGINS.device == TX.mcc), logins(rows=5))
+    text = (
+        f"SELECT n * 2 AS k, count(*) FILTER (WHERE device = tx.mcc) OVER l AS c FROM tx WHERE n > 1 "
+        f"WINDOW l AS {LAST_LOGINS}"
+    )
+    assert define(busy.select("k", c=same), TABLES, functions) == plan_of(text)
+    late = TX.mutate(s=_.n.sum().over(WEEK)).filter(_.s > 3)
+    with pytest.raises(DefinitionError, match="'mcc' is a column of another table"):
+        define(late.select(c=same), TABLES, functions)

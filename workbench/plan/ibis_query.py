@@ -236,7 +236,7 @@ class Query:
             last = number == len(node.rest) - 1
             if link.how != "asof":
                 raise DefinitionError(
-                    f"a {link.how} join may give several rows for one anchor row",
+                    f"{link.how} joins may give several rows for one anchor row",
                     hint="write wb.last_join(left, right, on): the newest matching row as of the anchor's time",
                 )
             keep = dict(left.columns)
@@ -302,7 +302,8 @@ class Query:
         known = made.fields.get(value.rel)
         if known is None:
             raise DefinitionError(
-                f"{value.name!r} is a column of another table", hint="join it: wb.last_join(left, right, on)"
+                f"{value.name!r} is a column of another table",
+                hint="join it: wb.last_join(left, right, on); of the anchor take the column as it is selected last",
             )
         return known[value.name]
 
