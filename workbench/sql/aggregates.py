@@ -19,8 +19,9 @@ from workbench.sql import catalogue
 from workbench.sql.aggregate_call import LISTS, QUANTILES, AggregateCall, aggregate_call
 from workbench.sql.expansion import bound, filled
 from workbench.sql.expressions import Expressions
+from workbench.sql.frames import LABEL_HINT
 from workbench.sql.scope import Scope
-from workbench.sql.windows import LABEL_HINT, Windows
+from workbench.sql.windows import Windows
 
 _POSITIONAL = {
     "row_number": "row_number() numbers the rows of a result; a feature is one value of one request",

@@ -8,8 +8,9 @@ from sqlglot.expressions.core import Expr as Node
 
 from workbench.plan.model import Frame
 from workbench.sql.dialect import UNITS, Bound
+from workbench.sql.frames import INTEGERS
 from workbench.sql.scope import Relation
-from workbench.sql.windows import INTEGERS, Windows
+from workbench.sql.windows import Windows
 
 MILLISECOND = 1000
 #: A value of a column that orders rows which is greater than every other, with room to subtract any from it.
