@@ -197,11 +197,9 @@ class _Query(Aggregates):
         if over_history:
             joins = joins and "where on joins" in self.clauses
         scope = self._plain(self._anchor_scope()) if inside else self._row_scope(joins=joins)
-        now, self.now = self.now, self.now and not over_history  # of which row it is the time is not said
         condition = self.condition(scope, 2)
         if self.chance(0.6):
             condition = Call("or", (condition, self.condition(scope, 0)), "BOOLEAN")
-        self.now = now
         return condition
 
     def _derived(self, scope: Scope, prefix: str) -> tuple[Output, ...]:
