@@ -179,3 +179,19 @@ def test_names_that_mean_nothing_or_two_things_are_refused(plan_of: PlanOf, quer
         plan_of(query)
     assert message in caught.value.message
     assert caught.value.position is not None
+
+
+def test_a_star_may_leave_out_replace_and_rename(plan_of: PlanOf) -> None:
+    plan = plan_of("SELECT * EXCLUDE (place, tags) REPLACE (n + 1 AS n) RENAME (id AS number) FROM tx")
+    names = ["number" if name == "id" else name for name in shop.TX if name not in ("place", "tags")]
+    assert list(plan.features) == names
+    assert plan_sql(plan.outputs[names.index("n")].expr) == '(a."n" + 1)'
+    plan = plan_of("SELECT tx.n, c.* EXCLUDE card FROM tx LAST JOIN cards c ON tx.card = c.card")
+    assert list(plan.features) == ["n", "limit_", "opened"]
+
+
+@pytest.mark.parametrize("clause", ["EXCLUDE (nn)", "REPLACE (n + 1 AS nn)", "RENAME (nn AS m)"])
+def test_what_a_star_does_not_have_is_refused_at_its_place(plan_of: PlanOf, clause: str) -> None:
+    with pytest.raises(DefinitionError, match="has no column 'nn'; did you mean 'n'") as caught:
+        plan_of(f"SELECT * {clause} FROM tx")
+    assert caught.value.position is not None and caught.value.position.column > 10

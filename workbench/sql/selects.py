@@ -12,6 +12,7 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 from sqlglot import exp
 
+from workbench.errors import did_you_mean
 from workbench.plan.tables import SourceTable
 from workbench.sql.dialect import FeatureWindowBody
 from workbench.sql.froms import Froms
@@ -213,23 +214,39 @@ class Select:
 
     def _item(self, item: exp.Expr, before: dict[str, ops.Value]) -> list[tuple[str, ops.Value]]:
         if isinstance(item, exp.Star):
-            self._plain_star(item)
-            return [pair for relation in self.scope.relations for pair in relation.columns.items()]
+            return self._star(item, self.scope.relations)
         if isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
-            self._plain_star(item.this)
             found = self.scope.relation(item.table)
             if found is None:
                 self.x.fail(item, f"no table or alias {item.table!r} in this query")
-            return list(found.columns.items())
+            return self._star(item.this, [found])
         value_node = item.this if isinstance(item, exp.Alias) else item
         value = self.x.translate(value_node, self.scope)
         return [(self._output_name(item, before), value)]
 
-    def _plain_star(self, star: exp.Expr) -> None:
-        if any(star.args.get(key) for key in ("except_", "except", "replace", "rename")):
-            self.x.fail(
-                star, "* EXCLUDE, REPLACE and RENAME are not available in this version", "name the columns"
-            )
+    def _star(self, star: exp.Expr, relations: list[Relation]) -> list[tuple[str, ops.Value]]:
+        """``*`` with its EXCLUDE, REPLACE and RENAME."""
+        columns = [pair for relation in relations for pair in relation.columns.items()]
+        left_out = {self._named(node, columns) for node in star.args.get("except_") or []}
+        replaced = {
+            self._named(node, columns, node.alias): self.x.translate(node.this, self.scope)
+            for node in star.args.get("replace") or []
+        }
+        renamed = {self._named(node.this, columns): str(node.alias) for node in star.args.get("rename") or []}
+        return [
+            (renamed.get(name.casefold(), name), replaced.get(name.casefold(), value))
+            for name, value in columns
+            if name.casefold() not in left_out
+        ]
+
+    def _named(self, node: exp.Expr, columns: list[tuple[str, ops.Value]], name: str = "") -> str:
+        """The folded name of a column of ``*``, or fail at its place."""
+        name = name or node.name
+        names = [known for known, _ in columns]
+        if name.casefold() not in {known.casefold() for known in names}:
+            close = did_you_mean(name, names)
+            self.x.fail(node, f"* has no column {name!r}" + (f"; {close}" if close else ""))
+        return name.casefold()
 
     def _output_name(self, item: exp.Expr, before: dict[str, ops.Value]) -> str:
         if isinstance(item, exp.Alias):
