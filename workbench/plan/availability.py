@@ -25,12 +25,8 @@ def without_availability(
     """
     if where is None or anchor_time is None:
         return where
-    for added in reversed(_added(table, order, Column(e.ANCHOR, anchor_time, "TIMESTAMP"))):
-        if where == added:
-            return None
-        if isinstance(where, Op) and where.op == "and" and where.args[1] == added:
-            where = where.args[0]
-    return where
+    added = _added(table, order, Column(e.ANCHOR, anchor_time, "TIMESTAMP"))
+    return e.conjunction(*(part for part in e.conjuncts(where) if part not in added))
 
 
 def _added(table: SourceTable, order: str | None, now: Column) -> list[Expr]:

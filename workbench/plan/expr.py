@@ -107,3 +107,10 @@ def conjunction(*conditions: Expr | None) -> Expr | None:
     for condition in present[1:]:
         result = Op("and", (result, condition), "BOOLEAN")
     return result
+
+
+def conjuncts(where: Expr | None) -> list[Expr]:
+    """Return the conditions that :func:`conjunction` joined, from left to right."""
+    if isinstance(where, Op) and where.op == "and":
+        return [*conjuncts(where.args[0]), where.args[1]]
+    return [] if where is None else [where]

@@ -61,7 +61,10 @@ def _union(window: Window, union: Union, table: str) -> Union:
 
 
 def _before(source: Source, row: e.Expr, anchor: e.Expr) -> Source:
-    return _with(source, where=e.conjunction(source.where, e.Op("<", (row, anchor), "BOOLEAN")))
+    older = e.Op("<", (row, anchor), "BOOLEAN")
+    if older in e.conjuncts(source.where):
+        return source
+    return _with(source, where=e.conjunction(source.where, older))
 
 
 def _with(struct: T, **changes: object) -> T:

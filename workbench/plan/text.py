@@ -13,7 +13,7 @@ from workbench.plan.model import Feature, FeaturePlan, Window
 from workbench.plan.tables import SourceTable
 from workbench.plan.text_expr import expression, name
 from workbench.plan.text_names import only_elsewhere, printed_outputs
-from workbench.plan.text_windows import Windows, conjuncts
+from workbench.plan.text_windows import Windows
 
 _KEPT = "kept"
 
@@ -90,7 +90,7 @@ class _Query(Windows):
     def _late(self) -> Expr | None:
         """What WHERE says of the anchors alone, after the windows: it stands in a query around this one."""
         where = self.plan.where
-        parts = conjuncts(where)
+        parts = e.conjuncts(where)
         found = {self._of_history(window) for window in self._histories()}
         if len(found) > 1:
             raise only_elsewhere("windows over histories that are filtered otherwise")
@@ -100,7 +100,7 @@ class _Query(Windows):
         (history,) = found
         if where == history or (history is None and where is not None and self._said_below(where)):
             return None
-        before = conjuncts(history)
+        before = e.conjuncts(history)
         if parts[: len(before)] != before:
             raise only_elsewhere("the history of a window is filtered, and the anchor is not")
         return e.conjunction(*parts[len(before) :])
@@ -111,7 +111,7 @@ class _Query(Windows):
 
     def _filtered_outside(self, late: Expr) -> str:
         plan = self.plan
-        before = conjuncts(plan.where)[: len(conjuncts(plan.where)) - len(conjuncts(late))]
+        before = e.conjuncts(plan.where)[: len(e.conjuncts(plan.where)) - len(e.conjuncts(late))]
         outputs = (*plan.outputs, Feature(_KEPT, late, "BOOLEAN"))
         inner = msgspec.structs.replace(plan, where=e.conjunction(*before), outputs=outputs)
         names = [name(called) for called in printed_outputs(plan).values() if called is not None]

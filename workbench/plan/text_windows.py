@@ -72,7 +72,7 @@ class Windows(Names):
             f"{self.constant(key.anchor)} = {name(alias)}.{_stored(source, key.row)}" for key in lookup.keys
         ]
         where = self.where_of(source, lookup.order)
-        on += [condition(part, self._never_a_key(part, leaf)) for part in conjuncts(where)]
+        on += [condition(part, self._never_a_key(part, leaf)) for part in e.conjuncts(where)]
         return f"LAST JOIN {relation}{order} ON {' AND '.join(on)}"
 
     def _never_a_key(self, part: Expr, leaf: Leaf) -> Leaf:
@@ -222,13 +222,6 @@ def _open(distance: int, shift: int) -> str:
     if distance % 1_000 and (distance + shift) % 1_000 == 0:
         return f"{duration(distance + shift)} OPEN"
     return duration(distance)
-
-
-def conjuncts(where: Expr | None) -> list[Expr]:
-    """Return the conditions that AND joins from left to right."""
-    if isinstance(where, Op) and where.op == "and":
-        return [*conjuncts(where.args[0]), where.args[1]]
-    return [] if where is None else [where]
 
 
 def condition(part: Expr, leaf: Leaf) -> str:
