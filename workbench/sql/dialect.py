@@ -2,11 +2,12 @@
 
 Additions to DuckDB's grammar::
 
-    FROM view@3
-    FROM a LAST JOIN b [ORDER BY b.c] ON a.k = b.k [AND condition]
-    WINDOW w AS ([FROM t2 [WHERE condition]] PARTITION BY k ORDER BY c
+    FROM {table | view | view@3 | view@draft | (query) | (joins)}
+    a LAST JOIN b [ORDER BY b.c] ON a.k = b.k [AND condition]
+    WINDOW w AS ([FROM t2 [WHERE condition] | UNION t2, (query), ...] PARTITION BY k ORDER BY c
                  {ROWS | RANGE | ROWS_RANGE} BETWEEN 3d [OPEN] PRECEDING AND CURRENT ROW
-                 [EXCLUDE CURRENT_ROW] [MAXSIZE n])
+                 [EXCLUDE CURRENT_ROW] [EXCLUDE CURRENT_TIME] [INSTANCE_NOT_IN_WINDOW] [MAXSIZE n])
+    :name, a parameter
 """
 
 from __future__ import annotations
