@@ -6,31 +6,21 @@ import html
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import msgspec
 import pyarrow as pa
 
 from workbench.catalog import definitions
 from workbench.catalog.definitions import Definition
+from workbench.catalog.labels import LabelBody
 from workbench.errors import WorkbenchError
 from workbench.offline import Progress, Result
 from workbench.offline.labels import OfflineLabels, as_of_time
 from workbench.plan.explain import explain
-from workbench.plan.model import FeaturePlan
 
 if TYPE_CHECKING:
     from workbench.project import Project
 
-KIND = "label"
 #: How many labelled rows a notebook shows.
 SHOWN = 10
-
-
-class _Body(msgspec.Struct):
-    """What the catalog keeps of a label."""
-
-    sql: str
-    dialect: str
-    plan: FeaturePlan
 
 
 class Label:
@@ -48,13 +38,8 @@ class Label:
     def __init__(self, project: Project, definition: Definition) -> None:
         self.project = project
         self._definition = definition
-        self._body = msgspec.json.decode(definition.body, type=_Body)
+        self._body = LabelBody.of(definition)
         self.plan = self._body.plan
-
-    @staticmethod
-    def body(sql: str, dialect: str, plan: FeaturePlan) -> str:
-        """Return what the catalog keeps of a label, as JSON text."""
-        return msgspec.json.encode(_Body(sql, dialect, plan)).decode()
 
     @property
     def name(self) -> str:

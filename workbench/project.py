@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from workbench.catalog import definitions, deployments, functions, tables, views
-from workbench.catalog.composition import Composition
+from workbench.catalog import definitions, deployments, functions, labels, tables, views
+from workbench.catalog.names import check_free
 from workbench.deployment import Deployment
 from workbench.errors import Conflict, DefinitionError, NotFound
-from workbench.functions import PythonFunction, capture, load, names_in
-from workbench.label import KIND as LABEL
+from workbench.functions import PythonFunction, capture, load
 from workbench.label import Label, refusal
 from workbench.offline import Progress, Result, ad_hoc
 from workbench.offline.export import KindLike
-from workbench.offline.labels import as_of_time
-from workbench.offline.spine import spine_table
 from workbench.online import Engine, tidy_indexes
-from workbench.plan.horizon import looks_ahead
 from workbench.plan.model import FeaturePlan
-from workbench.plan.render import plan_sql
 from workbench.plan.tables import SourceTable
-from workbench.storage import Storage, StoredTable
+from workbench.queries import Queries
+from workbench.storage import Storage
 from workbench.table import Table
-from workbench.training import Spine, TrainingSet, check_cut, find_label
+from workbench.training import training_set
 from workbench.values.names import check_name
 from workbench.view import View
 
@@ -63,8 +58,7 @@ class Project:
     def __init__(self, path: str | Path) -> None:
         self.storage = Storage.open(path)
         self._engines: dict[tuple[object, ...], Engine] = {}
-        self._functions: Functions | None = None
-        self._functions_pid = 0
+        self._queries = Queries(self.storage)
         self._lock = threading.RLock()
 
     @property
@@ -114,7 +108,7 @@ class Project:
         progress
             Called with each step and the share that is done.
         """
-        self._check_free(name, "table")
+        check_free(self.storage, name, "table")
         tables.create_table(
             self.storage,
             name,
@@ -139,11 +133,7 @@ class Project:
 
     def drop_table(self, name: str) -> None:
         """Drop a table with all its rows; Conflict while a view or label uses it."""
-        for label in self.list_labels():
-            if name.casefold() in map(str.casefold, self.label(label).plan.tables()):
-                raise Conflict(
-                    f"label {label!r} uses table {name!r}", hint=f"project.drop_label({label!r}) first"
-                )
+        labels.check_unused(self.storage, name)
         tables.drop(self.storage, name)
 
     def sql(self, query: str) -> Result:
@@ -193,38 +183,18 @@ class Project:
         DefinitionError
             With line, column and a hint, when the query cannot be accepted.
         """
-        from workbench.sql.define import define
-
         check_name(name, "view")
-        self._check_free(name, "view")
+        check_free(self.storage, name, "view")
         try:
-            with self._lock:
-                plan = define(
-                    query,
-                    self.source_tables(),
-                    self.functions(),
-                    dialect,
-                    params=params,
-                    find_view=Composition(self.storage, name),
-                )
+            plan = self._queries.plan(query, dialect, params, name)
         except DefinitionError as error:
             raise self._of_label(error) from None
-        text = query if isinstance(query, str) else self._text_of(query, plan)
+        text = query if isinstance(query, str) else self._queries.text_of(query, plan)
         before = views.latest_hash(self.storage, name)
         saved = views.save_draft(self.storage, name, text, dialect, plan.to_json(), plan.hash)
         if before is not None and before != plan.hash:
             tidy_indexes(self.storage)
         return View(self, saved)
-
-    def _text_of(self, query: ir.Table, plan: FeaturePlan) -> str:
-        """The text of a view that is defined in Ibis: of its plan, which reads well, or as it was translated."""
-        from workbench.plan.ibis_query import query_of
-        from workbench.plan.text import text_of
-
-        try:
-            return text_of(plan, self.source_tables())
-        except DefinitionError:
-            return query_of(query, self.source_tables())
 
     def preview(
         self,
@@ -262,15 +232,10 @@ class Project:
         """
         from workbench.offline.local import LocalTables, preview_local
         from workbench.plan.ibis_query import memtables
-        from workbench.sql.define import define
 
         given = {**(frames or {}), **({} if isinstance(query, str) else memtables(query))}
         local = LocalTables(given, times or {})
-        with self._lock:
-            tables = {**self.source_tables(), **local.sources}
-            plan = define(
-                query, tables, self.functions(), params=params, find_view=Composition(self.storage, "")
-            )
+        plan = self._queries.plan(query, params=params, tables=local.sources)
         return preview_local(self.storage, plan, local, rows)
 
     def view(self, name: str, version: int | None = None) -> View:
@@ -278,7 +243,7 @@ class Project:
         try:
             return View(self, views.get(self.storage, name, version))
         except NotFound:
-            if definitions.find(self.storage, LABEL, name) is not None:
+            if labels.find(self.storage, name) is not None:
                 raise refusal(name, "used as a view") from None
             raise
 
@@ -344,7 +309,7 @@ class Project:
     def _of_label(self, error: DefinitionError) -> DefinitionError:
         """The error of a query, or where it points at the name of a label, that a view cannot use it."""
         pointed = error.pointed()
-        if pointed is None or definitions.find(self.storage, LABEL, pointed) is None:
+        if pointed is None or labels.find(self.storage, pointed) is None:
             return error
         refused = refusal(pointed, "used in a view")
         return DefinitionError(
@@ -379,43 +344,22 @@ class Project:
         Conflict
             A table or view has that name.
         """
-        from workbench.sql.define import define
-
         check_name(name, "label")
-        self._check_free(name, "label")
-        if not isinstance(query, str):
-            raise DefinitionError(
-                f"a label is defined by the text of a SELECT, not by {type(query).__name__}"
-            )
-        with self._lock:
-            plan = define(
-                query,
-                self.source_tables(),
-                self.functions(),
-                dialect,
-                ahead=True,
-                params=params,
-                find_view=Composition(self.storage, name),
-            )
-        if any(looks_ahead(below) for below in plan.derived()):
-            raise DefinitionError(
-                "a window in a subquery looks ahead: its horizon is not that of the labelled rows",
-                hint="look ahead in the outer SELECT",
-            )
-        body = Label.body(query, dialect, plan)
-        return Label(self, definitions.save(self.storage, LABEL, name, plan.hash, body))
+        check_free(self.storage, name, "label")
+        plan = self._queries.label_plan(query, dialect, params, name)
+        return Label(self, labels.save(self.storage, name, query, dialect, plan))
 
     def label(self, name: str, version: int | None = None) -> Label:
         """Return a label: its draft, else its newest version, or the version asked for."""
-        return Label(self, definitions.get(self.storage, LABEL, name, version))
+        return Label(self, labels.get(self.storage, name, version))
 
     def list_labels(self) -> list[str]:
         """Return the names of the labels, sorted."""
-        return sorted(definitions.names(self.storage, LABEL))
+        return labels.names(self.storage)
 
     def drop_label(self, name: str) -> None:
         """Drop a label with all its versions."""
-        definitions.drop(self.storage, LABEL, name)
+        labels.drop(self.storage, name)
 
     def training_set(
         self,
@@ -466,25 +410,18 @@ class Project:
         NotFound
             There is no such view, label or column.
         """
-        named = [features] if isinstance(features, str | View) else features
-        views = [(self.view(view) if isinstance(view, str) else view).save() for view in named]
-        stored = isinstance(spine, str)
-        rows = Spine.of_table(self.storage, spine) if stored else Spine.of_rows(spine_table(spine))
-        target = find_label(label, rows.columns, self.list_labels())
-        if isinstance(target, str) and target not in rows.columns:
-            target = self.label(target)
-        return TrainingSet(
-            self.storage,
-            rows,
-            views,
-            target.save() if isinstance(target, Label) else target,
-            [exclude] if isinstance(exclude, str) else exclude,
-            check_cut(self.storage, cut),
-            prefix,
-            as_of_time(as_of),
-            kinds or {},
-            progress,
-        ).result()
+        return training_set(
+            self,
+            spine,
+            features,
+            label=label,
+            exclude=exclude,
+            prefix=prefix,
+            cut=cut,
+            as_of=as_of,
+            kinds=kinds,
+            progress=progress,
+        )
 
     # -- Python functions
 
@@ -561,7 +498,7 @@ class Project:
 
     def list_functions(self) -> list[str]:
         """Return the names of the Python functions, sorted."""
-        return sorted(definitions.names(self.storage, functions.KIND))
+        return definitions.names(self.storage, functions.KIND)
 
     def python_function(self, name: str, version: int | None = None) -> PythonFunction:
         """Return what is kept of a Python function: its text, types and what it uses."""
@@ -569,25 +506,12 @@ class Project:
 
     def drop_function(self, name: str) -> None:
         """Drop a Python function with all its versions; Conflict while a view or label uses one."""
-        functions.get(self.storage, name)
-        for plan, user in self._plans():
-            if name.casefold() in (called.casefold() for called, _ in names_in(plan)):
-                raise Conflict(f"{user} uses the function {name!r}", hint="drop it first")
-        definitions.drop(self.storage, functions.KIND, name)
+        functions.drop(self.storage, name)
 
     def _check_function_name(self, name: str) -> None:
         known = self.functions()
         if known.python(name) is None and name.casefold() in known.known_names():
             raise Conflict(f"DuckDB has a function {name!r}", hint="choose another name, or pass name=")
-
-    def _plans(self) -> Iterator[tuple[FeaturePlan, str]]:
-        """The plans of every version and draft of views and labels, with whose they are."""
-        for latest in views.list(self.storage):
-            for record in (latest, *views.versions(self.storage, latest.view)):
-                yield FeaturePlan.from_json(record.plan_json), f"view {latest.view!r}"
-        for name in self.list_labels():
-            for one in (None, *definitions.versions(self.storage, LABEL, name)):
-                yield self.label(name, one.version if one else None).plan, f"label {name!r}"
 
     # -- deployments
 
@@ -598,19 +522,6 @@ class Project:
     def deployment(self, name: str) -> Deployment:
         """Return the handle on a view's endpoint; NotFound when it is not deployed."""
         return Deployment(self.path, name)
-
-    def _check_free(self, name: str, what: str) -> None:
-        """Tables, views and labels share their names; Conflict when another kind of thing has this one."""
-        for kind, names in (
-            ("table", self.list_tables),
-            ("view", self.list_views),
-            ("label", self.list_labels),
-        ):
-            if kind != what and name.casefold() in map(str.casefold, names()):
-                raise Conflict(
-                    f"{name!r} is the name of a {kind}",
-                    hint="tables, views and labels share their names; choose another",
-                )
 
     # -- shared parts
 
@@ -624,26 +535,15 @@ class Project:
 
     def functions(self) -> Functions:
         """Return DuckDB's functions, for translating queries."""
-        from workbench.sql.functions import Functions
-        from workbench.storage.session import connect
-
-        with self._lock:
-            if self._functions is None or self._functions_pid != os.getpid():
-                # A DuckDB session does not survive a fork.
-                self._functions, self._functions_pid = Functions(connect(threads=1)), os.getpid()
-            self._functions.use(functions.current(self.storage), functions.every(self.storage))
-            return self._functions
+        return self._queries.functions()
 
     def source_tables(self) -> dict[str, SourceTable]:
         """Return the tables as queries see them, by name."""
-        return {table.name: _source_table(table) for table in self.storage.tables()}
+        return self._queries.tables()
 
     def condition(self, text: str, table: str) -> str:
         """Return a condition on rows of a table as SQL over ``a``, checked as a feature query is."""
-        from workbench.sql.define import condition
-
-        with self._lock:
-            return plan_sql(condition(text, self.source_tables()[table], self.functions()))
+        return self._queries.condition(text, table)
 
     def close(self) -> None:
         """Free sessions and files; the endpoints keep running."""
@@ -661,11 +561,3 @@ class Project:
 
     def __repr__(self) -> str:
         return f"<Project {self.name}: {len(self.list_tables())} tables, {len(self.list_views())} views>"
-
-
-def _source_table(table: StoredTable) -> SourceTable:
-    options = tables.availability(table)
-    delay, ttl = (
-        tables.microseconds(value) if value else None for value in (options["delay"], options["ttl"])
-    )
-    return SourceTable(table.name, table.columns, table.time, delay or 0, options["known"], ttl)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,14 +16,17 @@ from workbench.errors import Conflict, NotFound, RowError, WorkbenchError, did_y
 from workbench.label import Label
 from workbench.offline import OfflineFeatures, Progress, Result
 from workbench.offline.export import KindLike, resolved
-from workbench.offline.labels import OfflineLabels
-from workbench.offline.spine import SEQ
+from workbench.offline.labels import OfflineLabels, as_of_time
+from workbench.offline.spine import SEQ, spine_table
 from workbench.plan.kinds import Kind
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import quote
 from workbench.storage import Storage
 from workbench.values.types import arrow_schema, duckdb_type
 from workbench.view import View
+
+if TYPE_CHECKING:
+    from workbench.project import Project
 
 BATCH_ROWS = 100_000
 _KEY = "__key"
@@ -327,6 +331,41 @@ class TrainingSet:
         return rows if stored else rows.drop_columns(names)
 
 
+def training_set(
+    project: Project,
+    spine: Any,
+    features: View | str | Sequence[View | str],
+    *,
+    label: Label | str | None,
+    exclude: str | Sequence[str],
+    prefix: bool,
+    cut: int | None,
+    as_of: datetime | str | None,
+    kinds: Mapping[str, KindLike] | None,
+    progress: Progress | None,
+) -> Result:
+    """Return a training set of what names mean in a project; see :meth:`workbench.project.Project.training_set`."""
+    named = [features] if isinstance(features, str | View) else features
+    views = [(project.view(view) if isinstance(view, str) else view).save() for view in named]
+    stored = isinstance(spine, str)
+    rows = Spine.of_table(project.storage, spine) if stored else Spine.of_rows(spine_table(spine))
+    target = _find_label(label, rows.columns, project.list_labels())
+    if isinstance(target, str) and target not in rows.columns:
+        target = project.label(target)
+    return TrainingSet(
+        project.storage,
+        rows,
+        views,
+        target.save() if isinstance(target, Label) else target,
+        [exclude] if isinstance(exclude, str) else exclude,
+        _check_cut(project.storage, cut),
+        prefix,
+        as_of_time(as_of),
+        kinds or {},
+        progress,
+    ).result()
+
+
 class _Stream:
     """Features that come in the order of their keys, taken as far as a key."""
 
@@ -361,7 +400,7 @@ def _renamed(reader: pa.RecordBatchReader, keys: pa.Array | None = None) -> pa.R
     return pa.RecordBatchReader.from_batches(schema, batches())
 
 
-def check_cut(storage: Storage, cut: int | None) -> int:
+def _check_cut(storage: Storage, cut: int | None) -> int:
     """Return the cut that is meant: the given one, or the last arrival.
 
     Raises
@@ -380,7 +419,7 @@ def check_cut(storage: Storage, cut: int | None) -> int:
     return cut
 
 
-def find_label(
+def _find_label(
     label: Label | str | None, spine: Mapping[str, str], defined: Sequence[str]
 ) -> Label | str | None:
     """Return which label a name means: a column of the spine (its own spelling), or a label of the project.

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from workbench.catalog import definitions
+from workbench.catalog import definitions, labels, views
 from workbench.catalog.definitions import Definition
-from workbench.errors import NotFound
+from workbench.errors import Conflict, NotFound
 from workbench.functions import PythonFunction, names_in, names_in_sql, register
+from workbench.plan.model import FeaturePlan
 
 if TYPE_CHECKING:
-    from workbench.plan.model import FeaturePlan
     from workbench.storage import Storage
 
 KIND = "function"
@@ -41,6 +41,33 @@ def every(storage: Storage) -> Sequence[PythonFunction]:
 def get(storage: Storage, name: str, version: int | None = None) -> PythonFunction:
     """Return a version of a function, by default the latest; NotFound when there is none."""
     return PythonFunction.from_json(definitions.get(storage, KIND, name, version).body)
+
+
+def drop(storage: Storage, name: str) -> None:
+    """Remove a function with all its versions.
+
+    Raises
+    ------
+    NotFound
+        There is no such function.
+    Conflict
+        A view or label uses a version of it.
+    """
+    get(storage, name)
+    for plan, user in _plans(storage):
+        if name.casefold() in (called.casefold() for called, _ in names_in(plan)):
+            raise Conflict(f"{user} uses the function {name!r}", hint="drop it first")
+    definitions.drop(storage, KIND, name)
+
+
+def _plans(storage: Storage) -> Iterator[tuple[FeaturePlan, str]]:
+    """The plans of every version and draft of views and labels, with whose they are."""
+    for latest in views.list(storage):
+        for record in (latest, *views.versions(storage, latest.view)):
+            yield FeaturePlan.from_json(record.plan_json), f"view {latest.view!r}"
+    for name in labels.names(storage):
+        for plan in labels.plans(storage, name):
+            yield plan, f"label {name!r}"
 
 
 def used(storage: Storage, plan: FeaturePlan, condition: str = "") -> Sequence[PythonFunction]:
