@@ -9,22 +9,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-#: OpenMLDB's types, and ours.
-TYPES = {
-    "bool": "BOOLEAN",
-    "smallint": "SMALLINT",
-    "int16": "SMALLINT",
-    "int": "INTEGER",
-    "int32": "INTEGER",
-    "bigint": "BIGINT",
-    "int64": "BIGINT",
-    "float": "FLOAT",
-    "double": "DOUBLE",
-    "string": "VARCHAR",
-    "varchar": "VARCHAR",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-}
+from workbench.sql.openmldb.types import TYPES
+
 _EPOCH = datetime(1970, 1, 1)
 
 

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.cases import TYPES, Case, of_json
+from tests.conformance.cases import Case, of_json
+from workbench.sql.openmldb.types import TYPES
 
 _TAGS = {
     "window": r"\bover\b",

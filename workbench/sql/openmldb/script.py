@@ -6,32 +6,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from workbench.errors import DefinitionError, Position, WorkbenchError
-from workbench.sql.dialect import position_at
 from workbench.sql.openmldb.parser import OpenMLDBDialect
-from workbench.sql.openmldb.types import INTEGERS
+from workbench.sql.openmldb.types import INTEGERS, TYPES
+from workbench.sql.openmldb.words import Words
 
-COLUMN_TYPES = {
-    "bool": "BOOLEAN",
-    "smallint": "SMALLINT",
-    "int16": "SMALLINT",
-    "int": "INTEGER",
-    "integer": "INTEGER",
-    "int32": "INTEGER",
-    "bigint": "BIGINT",
-    "int64": "BIGINT",
-    "float": "FLOAT",
-    "double": "DOUBLE",
-    "string": "VARCHAR",
-    "varchar": "VARCHAR",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-}
+COLUMN_TYPES = {**TYPES, "integer": "INTEGER"}
 _ZONE = timedelta(hours=8)
 _UNITS = {"m": "m", "h": "h", "d": "d", "s": "s"}
 #: Statements that only print something.
@@ -163,14 +148,14 @@ class _Reader:
 
     def statement(self, tokens: list[Token]) -> Statement:
         text = self.text[tokens[0].start : tokens[-1].end + 1]
-        words = _Words(tokens, self.text)
+        words = Words(tokens, self.text)
         base = Statement(self.text.count("\n", 0, tokens[0].start) + 1, text)
         try:
             return self._read(words, base)
         except WorkbenchError as error:
             return Refused(base.line, text, reason=error.message, hint=error.hint)
 
-    def _read(self, words: _Words, base: Statement) -> Statement:
+    def _read(self, words: Words, base: Statement) -> Statement:
         line, text = base.line, base.text
         if words.take("USE"):
             self.database = words.name()
@@ -197,7 +182,7 @@ class _Reader:
             return Ignored(line, text, ["it only prints something"])
         words.fail(f"{words.peek()} has no counterpart here", _hint(text))
 
-    def _table(self, words: _Words) -> str:
+    def _table(self, words: Words) -> str:
         """A table's name: ``db.t`` is ``t``, or ``db_t`` where another database has a ``t`` too."""
         name, database = words.name(), self.database
         if words.take("."):
@@ -208,7 +193,7 @@ class _Reader:
 
     # -- CREATE TABLE
 
-    def _create(self, words: _Words, base: Statement) -> Statement:
+    def _create(self, words: Words, base: Statement) -> Statement:
         skip = words.take("IF", "NOT", "EXISTS")
         made = CreateTable(base.line, base.text, name=self._table(words), skip=skip)
         if words.take("LIKE"):
@@ -237,7 +222,7 @@ class _Reader:
         _times(made, indexes)
         return made
 
-    def _index(self, words: _Words) -> dict[str, list[str]]:
+    def _index(self, words: Words) -> dict[str, list[str]]:
         """``KEY=(a, b), TS=c, TTL=30d, TTL_TYPE=absolute`` as words by name."""
         words.need("(")
         found: dict[str, list[str]] = {}
@@ -253,7 +238,7 @@ class _Reader:
 
     # -- rows
 
-    def _load(self, words: _Words, base: Statement) -> Statement:
+    def _load(self, words: Words, base: Statement) -> Statement:
         words.need("INFILE")
         path = words.value()
         words.need("INTO")
@@ -269,7 +254,7 @@ class _Reader:
             )
         return loaded
 
-    def _insert(self, words: _Words, base: Statement) -> Statement:
+    def _insert(self, words: Words, base: Statement) -> Statement:
         words.take("OR", "IGNORE")
         words.need("INTO")
         made = Insert(base.line, base.text, table=self._table(words))
@@ -284,7 +269,7 @@ class _Reader:
 
     # -- queries
 
-    def _deploy(self, words: _Words, base: Statement) -> Statement:
+    def _deploy(self, words: Words, base: Statement) -> Statement:
         words.take("IF", "NOT", "EXISTS")
         name = words.name()
         notes = []
@@ -295,12 +280,10 @@ class _Reader:
             )
         return self._view(words, base, name, True, notes)
 
-    def _select(self, words: _Words, base: Statement) -> Statement:
+    def _select(self, words: Words, base: Statement) -> Statement:
         return self._view(words, base, "", False, [])
 
-    def _view(
-        self, words: _Words, base: Statement, name: str, deployed: bool, notes: list[str]
-    ) -> DefineView:
+    def _view(self, words: Words, base: Statement, name: str, deployed: bool, notes: list[str]) -> DefineView:
         query, start, path = words.rest(), words.position(), None
         outfile = re.search(r"\bINTO\s+OUTFILE\s+(['\"])(.*?)\1.*", query, re.IGNORECASE | re.DOTALL)
         if outfile:
@@ -325,7 +308,7 @@ _LOAD_IGNORED = frozenset(
 )
 
 
-def _column_options(words: _Words, made: CreateTable) -> None:
+def _column_options(words: Words, made: CreateTable) -> None:
     """NOT NULL and DEFAULT of a column, which tables here do not have."""
     while words.peek() not in (",", ")", ""):
         if words.take("NOT", "NULL"):
@@ -392,123 +375,6 @@ def _hint(text: str) -> str | None:
         "CALL": "view.request({column: value, ...})",
         "TRUNCATE": "create the table anew with if_exists='replace'",
     }.get(first)
-
-
-class _Words:
-    """The words of a statement, taken one by one."""
-
-    def __init__(self, tokens: list[Token], text: str) -> None:
-        self.tokens = list(_joined(tokens))
-        self.text = text
-        self.place = 0
-
-    def peek(self, ahead: int = 0) -> str:
-        place = self.place + ahead
-        return self.tokens[place].text.upper() if place < len(self.tokens) else ""
-
-    def take(self, *words: str) -> bool:
-        if all(self.peek(ahead) == word for ahead, word in enumerate(words)):
-            self.place += len(words)
-            return True
-        return False
-
-    def need(self, word: str) -> None:
-        if not self.take(word):
-            self.fail(f"expected {word} before {self.peek() or 'the end'}")
-
-    def name(self) -> str:
-        token = self._next()
-        if not re.fullmatch(r"\w+", token.text):
-            self.place -= 1
-            self.fail(f"expected a name before {token.text!r}")
-        return token.text
-
-    def value(self) -> str:
-        """A literal or a word, with its sign and unit."""
-        text = self._next().text
-        if text in "+-":
-            text += self._next().text
-        if text.isdigit() and self.place < len(self.tokens) and self._touches():
-            text += self._next().text
-        return text
-
-    def _touches(self) -> bool:
-        before, token = self.tokens[self.place - 1], self.tokens[self.place]
-        return token.start == before.end + 1 and token.text.isalpha()
-
-    def options(self) -> dict[str, str]:
-        """``(name = value, ...)``"""
-        self.need("(")
-        found = {}
-        while not self.take(")"):
-            name = self.name().casefold()
-            self.need("=")
-            found[name] = self.value()
-            self.take(",")
-        return found
-
-    def until_close(self) -> list[str]:
-        found = []
-        while not self.take(")"):
-            found.append(self.value())
-            self.take(",")
-        return found
-
-    def skip_to_close(self) -> None:
-        while not self.take(")"):
-            self._next()
-
-    def literals(self) -> list[Any]:
-        found = []
-        while not self.take(")"):
-            found.append(self._literal())
-            self.take(",")
-        return found
-
-    def _literal(self) -> Any:
-        token = self.tokens[self.place] if self.place < len(self.tokens) else self._next()
-        text = self.value()
-        if token.token_type == TokenType.STRING:
-            return text
-        if text.upper() == "NULL":
-            return None
-        if text.upper() in ("TRUE", "FALSE"):
-            return text.upper() == "TRUE"
-        if self.take("::"):
-            self._next()
-        try:
-            return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
-        except ValueError:
-            self.fail(f"a value is a constant here, not {text}")
-
-    def rest(self) -> str:
-        """The text from here to the statement's end."""
-        return self.text[self.tokens[self.place].start : self.tokens[-1].end + 1] if self.peek() else ""
-
-    def position(self) -> Position:
-        """Where the next word stands."""
-        token = self.tokens[min(self.place, len(self.tokens) - 1)]
-        return position_at(self.text, token.start, len(token.text))
-
-    def fail(self, message: str, hint: str | None = None) -> NoReturn:
-        raise DefinitionError(message, hint=hint, position=self.position(), source=self.text)
-
-    def _next(self) -> Token:
-        if self.place >= len(self.tokens):
-            self.fail("the statement ends too early")
-        self.place += 1
-        return self.tokens[self.place - 1]
-
-
-def _joined(tokens: list[Token]) -> Iterator[Token]:
-    """Tokens whose text may hold several words, such as IF NOT EXISTS, as one word each."""
-    for token in tokens:
-        parts = token.text.split()
-        if token.token_type == TokenType.STRING or len(parts) < 2:
-            yield token
-            continue
-        for part in parts:
-            yield Token(TokenType.VAR, part, token.line, token.col, token.start, token.end, [])
 
 
 def stored_value(value: Any, kind: str) -> Any:

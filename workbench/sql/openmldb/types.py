@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
+#: OpenMLDB's names of types, in DuckDB's words.
+TYPES: Final = {
+    "bool": "BOOLEAN",
+    "smallint": "SMALLINT",
+    "int16": "SMALLINT",
+    "int": "INTEGER",
+    "int32": "INTEGER",
+    "bigint": "BIGINT",
+    "int64": "BIGINT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "string": "VARCHAR",
+    "varchar": "VARCHAR",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+}
 #: Integer types from narrow to wide, with their bits.
 INTEGERS: Final = {"SMALLINT": 16, "INTEGER": 32, "BIGINT": 64}
 FLOATS: Final = {"FLOAT": 32, "DOUBLE": 64}
