@@ -86,6 +86,8 @@ def _anchor_keys(plan: FeaturePlan) -> list[tuple[str, ...]]:
     keys: dict[tuple[str, ...], None] = {}
     parts: tuple[Window | Lookup, ...] = (*plan.windows, *plan.lookups)
     for part in parts:
+        if isinstance(part, Lookup) and part.null_keys:
+            continue  # NULL finds NULL there
         columns = [
             key.anchor.name
             for key in part.keys

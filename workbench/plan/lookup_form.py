@@ -113,7 +113,19 @@ def _as_of(lookup: Lookup, source: str, anchors: str, anchor_time: str, strict: 
         before = f"{anchor_time}{delay} {'>' if strict and not delay else '>='} r.__time"
     return (
         f"SELECT a.*, {_found(lookup, alive)} FROM {anchors} a ASOF LEFT JOIN ({rows}) r "
-        f"ON {_same_keys(lookup)} AND {before}"
+        f"ON {_same_keys_as_of(lookup)} AND {before}"
+    )
+
+
+def _same_keys_as_of(lookup: Lookup) -> str:
+    """Equal keys as an ASOF JOIN takes them: to it NULL is never equal, not even by IS NOT DISTINCT FROM."""
+    if not lookup.null_keys:
+        return _same_keys(lookup)
+    pairs = [(f"r.__k{i}", plan_sql(key.anchor)) for i, key in enumerate(lookup.keys)]
+    return " AND ".join(
+        f"coalesce(CAST({row} AS VARCHAR), '') = coalesce(CAST({anchor} AS VARCHAR), '') "
+        f"AND ({row} IS NULL) = ({anchor} IS NULL)"
+        for row, anchor in pairs
     )
 
 

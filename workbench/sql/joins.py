@@ -8,7 +8,7 @@ import ibis.expr.operations as ops
 from sqlglot import exp
 
 from workbench.plan.model import Frame
-from workbench.plan.ops import FeatureWindow, LookupSpec, WindowSpec
+from workbench.plan.ops import FeatureWindow, LookupSpec, Native, WindowSpec
 from workbench.sql.dialect import LastJoin
 from workbench.sql.expressions import Expressions
 from workbench.sql.froms import Froms
@@ -90,9 +90,12 @@ class Joins:
             self._check_times(join, one)
         on = self._on(join, rights)
         order = self._order(join, rights)
-        source = row_source(self.x, join.this, self.anchor, right, on.where, order)
         dialect = self.query.dialect
-        spec = LookupSpec(right.alias, source, on.keys, order, dialect.timed_joins, dialect.null_keys)
+        timed, where = dialect.timed_joins, on.where
+        if not timed and order == right.table.time and right.table.name != self.anchor.table.name:
+            timed, where = self._as_of(join, right, where)
+        source = row_source(self.x, join.this, self.anchor, right, where, order)
+        spec = LookupSpec(right.alias, source, on.keys, order, timed, dialect.null_keys)
         return [
             replace(
                 one,
@@ -103,6 +106,24 @@ class Joins:
             )
             for one in rights
         ]
+
+    def _as_of(
+        self, join: LastJoin, right: Relation, where: ops.Value | None
+    ) -> tuple[bool, ops.Value | None]:
+        """Whether a condition bounds the right side's time by the anchor's, and what else it asks for."""
+        times = right.table.time, self.anchor.table.time
+        if None in times or where is None:
+            return False, where
+        row, now = ops.Field(right.rows, times[0]), ops.Field(self.anchor.rows, times[1])
+        bounds = {("<=", (row, now)), (">=", (now, row))}
+        parts = _parts(where)
+        rest = [p for p in parts if not (isinstance(p, Native) and (p.name, tuple(p.args)) in bounds)]
+        if len(rest) == len(parts):
+            return False, where
+        left = None
+        for part in rest:
+            left = part if left is None else self.x.bind(join, "op", "and", [left, part])
+        return True, left
 
     def _is_same_row(self, right: exp.Expr) -> bool:
         """Whether the right side is a subquery of the anchor's own table."""
@@ -279,3 +300,10 @@ def conjuncts(on: exp.Expr) -> list[exp.Expr]:
 def _null_safe(part: exp.Expr) -> exp.Expr:
     """An equality as one of which NULL equals NULL."""
     return exp.NullSafeEQ(**part.args) if isinstance(part, exp.EQ) else part
+
+
+def _parts(where: ops.Value) -> list[ops.Value]:
+    """The conditions that a condition is the conjunction of."""
+    if isinstance(where, Native) and (where.kind, where.name) == ("op", "and"):
+        return [part for side in where.args for part in _parts(side)]
+    return [where]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -22,7 +23,11 @@ def test_joins_see_every_row_unless_the_query_bounds_them(project: wb.Project) -
     assert ask(project, "SELECT v FROM t LAST JOIN other ON t.k = other.k") == {"v": 2}
     bounded = "SELECT v FROM t LAST JOIN other ORDER BY other.ts ON t.k = other.k AND t.ts >= other.ts"
     assert ask(project, bounded) == {"v": 1}
-    assert [finding.code for finding in project.view("query").lint()] == []
+    view = project.view("query")
+    assert [finding.code for finding in view.lint()] == [] and "with ts <= t.ts" in view.explain()
+    rows = view.offline(spine=[ROW | {"k": None}, ROW, ROW | {"ts": datetime(2021, 1, 1)}]).to_pyarrow()
+    assert rows.column("v").to_pylist() == [3, 1, 2]
+    assert ask(project, bounded, k=None) == {"v": 3}
     ask(project, "SELECT v FROM t LAST JOIN other ON t.k = other.k")
     assert [finding.code for finding in project.view("query").lint()] == ["join-without-time"]
     assert project.view("query").check(rows="all").different == 0
