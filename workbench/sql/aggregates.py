@@ -297,7 +297,8 @@ class Aggregates:
             condition = part if condition is None else x.bind(node, "op", "and", [condition, part])
         # A sum of integers is BIGINT on both sides; what does not fit is an error of that row.
         cast = kind == "HUGEINT" and name in ("sum", "sum_no_overflow")
-        kept = [] if name in ORDER_FREE else list(order)
+        # A constant orders nothing, and DuckDB refuses literals there.
+        kept = [] if name in ORDER_FREE else [term for term in order if term[0].find(ops.Field)]
         return FeatureWindow(
             function=name,
             args=tuple(args),
