@@ -98,6 +98,7 @@ coalesce(max(x), 0) - min(x)
 #: the window's rows with their place ``n``, oldest first.
 REWRITTEN = {
     "list(x ORDER BY s)": "list(x ORDER BY s, n)",
+    "list(x ORDER BY 'same', s)": "list(x ORDER BY s, n)",
     "list(x ORDER BY s DESC, x NULLS FIRST)": "list(x ORDER BY s DESC NULLS LAST, x NULLS FIRST, n)",
     "list(x ORDER BY s DESC NULLS FIRST) FILTER (WHERE x > 1)": (
         "list(x ORDER BY s DESC NULLS FIRST, n) FILTER (WHERE x > 1)"
