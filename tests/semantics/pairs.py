@@ -10,15 +10,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .brute_force import Table
+from .catalogue import CATALOGUE
 from .compare import Comparison, Disagreement, arrow, options
 from .data import Data, draw_data
+from .expressions import OWN
 from .generate import draw_query
-from .query import Query
+from .query import Aggregate, Call, Query, nodes
 from .reproduce import describe
-from .text import render
+from .text import render, views
 
 QUERIES = 12  # on one set of tables
 STATES = 8  # of the tables, at most, that a query is compared on
+
+OWN_SCALARS = {name for forms in OWN.values() for name, _ in forms}
 
 #: What is counted, by what the text of a query holds.
 SAID = {
@@ -84,6 +88,9 @@ def said(query: Query) -> set[str]:
     found = {name for name, pattern in SAID.items() if re.search(pattern, text)}
     if query.joins and any(not window.source for window in query.windows):
         found.add("LAST JOIN beside history")
+    calls = {node.name for node in nodes(query) if isinstance(node, Aggregate | Call)}
+    found |= {"function of the language"} if calls & (CATALOGUE.keys() | OWN_SCALARS) else set()
+    found |= {"view in a query"} if views(query) else set()
     return found
 
 
