@@ -186,6 +186,10 @@ NEXT = "SELECT lead(amount) OVER w AS next FROM payments WINDOW w AS (PARTITION 
 def test_label_and_train(shop: Path) -> None:
     assert "next_amount (draft): labels of rows of payments" in ok("label", "next_amount", "-", stdin=NEXT)
     assert json.loads(ok("label", "next_amount", "-", "--json", stdin=NEXT))["columns"] == {"next": "DOUBLE"}
+    scaled = NEXT.replace("SELECT lead", "SELECT :factor * lead")
+    assert "scaled (version 1): labels" in ok(
+        "label", "scaled", "-", "--param", "factor=2", "--save", stdin=scaled
+    )
     told = ok("train", "payments", "spend", "--label", "next_amount", "-o", "a.csv", "--exclude", "t*")
     assert "a.csv: 3 columns of spend@1, cut 6; 2 rows without a known label" in told
     assert Path("a.csv").read_text().splitlines() == [

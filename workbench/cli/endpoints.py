@@ -1,0 +1,86 @@
+"""Commands about what is served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workbench.cli.shared import (
+    JsonOption,
+    ProjectOption,
+    ViewArgument,
+    opened,
+)
+from workbench.locate import existing_project_path
+from workbench.terminal import progress, say, say_json, say_table
+
+if TYPE_CHECKING:
+    pass
+
+
+def deploy(name: ViewArgument, project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Serve a view as an HTTP endpoint; starts the project's server when it does not run."""
+    view = opened(project).view(name)
+    with progress(not as_json) as told:
+        deployment = view.deploy(progress=told)
+    if as_json:
+        say_json({"view": deployment.view, "version": deployment.version, "url": deployment.url})
+    else:
+        say(
+            f"{deployment.view} version {deployment.version} is live at {deployment.url}\n{deployment.curl()}"
+        )
+
+
+def rollback(name: ViewArgument, project: ProjectOption = None) -> None:
+    """Serve the version before the current one again."""
+    deployment = opened(project).deployment(name).rollback()
+    say(f"{name} version {deployment.version} is live at {deployment.url}")
+
+
+def ps(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """List what is deployed, and where."""
+    states = [deployment.status() for deployment in opened(project).deployments()]
+    if as_json:
+        say_json(states)
+    elif states:
+        columns = ["view", "version", "state", "url", "requests", "p50_ms"]
+        say_table(
+            columns, [["" if state[name] is None else state[name] for name in columns] for state in states]
+        )
+    else:
+        say("nothing is deployed")
+
+
+def stop(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[VIEW]", help="A view; without it the whole server.")
+    ] = None,
+    project: ProjectOption = None,
+) -> None:
+    """Take a view's endpoint away, or stop the project's server."""
+    from workbench.deployment import stop_server
+
+    here = opened(project)
+    if name:
+        here.deployment(name).stop()
+        say(f"{name} is no longer served")
+    else:
+        say("the server has stopped" if stop_server(here.path) else "no server runs")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that serve.")] = 1,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start the project's server in the background, unless it runs; what is deployed is served again."""
+    from workbench.deployment import ensure_server
+
+    server = ensure_server(existing_project_path(project), workers=workers, host=host, port=port)
+    if as_json:
+        say_json({"url": server.url, "pid": server.pid})
+    else:
+        say(f"the server (process {server.pid}) listens at {server.url}")
