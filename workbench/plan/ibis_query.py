@@ -126,7 +126,7 @@ class Query:
         source = name(called) if alias == called else f"{name(called)} AS {name(alias)}"
         return Select(alias, source, table, columns)
 
-    def nested(self, inner: Select, node: ops.Relation | None = None) -> Select:
+    def nested(self, inner: Select) -> Select:
         """A SELECT as a subquery of another."""
         alias = self.alias(inner.alias)
         columns: dict[str, Expr] = {n: Column(alias, n, value.type) for n, value in inner.columns.items()}

@@ -34,7 +34,7 @@ def older(plan: FeaturePlan, table: str) -> FeaturePlan:
     return _with(
         plan,
         lookups=tuple(_lookup(plan, lookup, table) for lookup in plan.lookups),
-        windows=tuple(_window(plan, window, table) for window in plan.windows),
+        windows=tuple(_window(window, table) for window in plan.windows),
     )
 
 
@@ -46,7 +46,7 @@ def _lookup(plan: FeaturePlan, lookup: Lookup, table: str) -> Lookup:
     return _with(lookup, source=_before(source, row, anchor))
 
 
-def _window(plan: FeaturePlan, window: Window, table: str) -> Window:
+def _window(window: Window, table: str) -> Window:
     union = tuple(_union(window, union, table) for union in window.union)
     if window.source.table != table or window.order is None:
         return _with(window, union=union)

@@ -43,12 +43,12 @@ def _findings(plan: FeaturePlan) -> list[Finding]:
     for window in plan.windows:
         source = window.source
         if window.frame.start is None and window.maxsize is None:
-            findings.append(_unbounded(plan, window))
+            findings.append(_unbounded(window))
         if window.order is None:
             findings.append(_by_arrival(window))
         elif source.time is not None and source.stored(window.order) != source.stored(source.time):
             findings.append(_other_order(window))
-    findings += [_overflow(plan, a) for a in plan.aggregates if _may_overflow(plan, a)]
+    findings += [_overflow(plan, a) for a in plan.aggregates if _may_overflow(a)]
     return findings
 
 
@@ -101,7 +101,7 @@ def _by_arrival(window: Window) -> Finding:
     )
 
 
-def _unbounded(plan: FeaturePlan, window: Window) -> Finding:
+def _unbounded(window: Window) -> Finding:
     keys = ", ".join(key.row for key in window.keys) or "the whole table"
     return Finding(
         "unbounded-window",
@@ -121,7 +121,7 @@ def _other_order(window: Window) -> Finding:
     )
 
 
-def _may_overflow(plan: FeaturePlan, aggregate: Aggregate) -> bool:
+def _may_overflow(aggregate: Aggregate) -> bool:
     """Narrow integers would need billions of rows; 64-bit ones overflow with two."""
     wide = {arg.type for arg in aggregate.args} & {"BIGINT", "UBIGINT"}
     return aggregate.cast and bool(wide)

@@ -136,14 +136,6 @@ class Windows(Names):
             return relation
         return f"{relation} WHERE {expression(where, self.constant_leaf(source, alias, plain=True))}"
 
-    def _read_of(self, window: Window) -> set[str]:
-        """The columns of a window's rows that anything outside of its FROM reads."""
-        read = {key.row for key in window.keys} | {str(window.order)}
-        for aggregate in self.plan.aggregates:
-            if aggregate.window == window.name:
-                read = read.union(*(e.columns(value, e.ROW) for value in aggregate.inputs))
-        return read
-
     def _mixed(self, window: Window, group: Sequence[Union], alias: str = "") -> str:
         """One item of a UNION: a table as it stands, or the SELECTs that give it the window's names."""
         (first, *others) = group

@@ -11,7 +11,6 @@ from workbench.plan.model import Frame
 from workbench.plan.ops import FeatureWindow, WindowSpec
 from workbench.sql.expressions import Expressions
 from workbench.sql.froms import Froms, alias_of
-from workbench.sql.query import Query
 from workbench.sql.scope import Relation, Scope
 from workbench.sql.sources import row_source
 from workbench.sql.windows import Windows
@@ -66,7 +65,7 @@ class Group:
         return Relation(self.inner, rows.table, rows.rows, rows.columns, rows.where, rows.plan)
 
 
-def grouped(query: Query, x: Expressions, froms: Froms, node: exp.Expr) -> Group | None:
+def grouped(x: Expressions, froms: Froms, node: exp.Expr) -> Group | None:
     """Return a FROM item as a grouped subquery, or None where it is something else."""
     named = froms.query_of(node)
     if named is None or not isinstance(named.node, exp.Select) or not named.node.args.get("group"):

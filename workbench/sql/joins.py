@@ -67,7 +67,7 @@ class Joins:
                 f"a {words or 'plain'} JOIN may give several rows for one anchor row",
                 "write LAST JOIN ... ON ...: the newest matching row as of the anchor's time",
             )
-        group = grouped(self.query, self.x, self.froms, join.this)
+        group = grouped(self.x, self.froms, join.this)
         if group is not None:
             return [self._named(join, self._grouped(join, group))]
         right = join.this

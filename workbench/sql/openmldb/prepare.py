@@ -66,7 +66,7 @@ def prepare(query: exp.Expr, tables: Mapping[str, SourceTable], text: str) -> ex
     if isinstance(query, exp.Select):
         _refuse_left_join(query, text)
         if query.args.get("limit"):
-            # A request has one row, and offline=every anchor row has one: LIMIT cuts the printing of either.
+            # A request has one row, and offline every anchor row has one: LIMIT cuts the printing of either.
             query.set("limit", None)
     for select in list(query.find_all(exp.Select)):
         _into_branches(select)
