@@ -174,7 +174,13 @@ class Froms:
         if clause.args.get("recursive"):
             self.x.fail(clause, "recursive queries are not available in a feature query")
         seen = dict(names)
+        own: set[str] = set()
         for cte in clause.expressions:
+            if cte.alias.casefold() in own:
+                self.x.fail(
+                    cte.args["alias"], f"two parts of WITH are named {cte.alias!r}", "rename one of them"
+                )
+            own.add(cte.alias.casefold())
             seen = {**seen, cte.alias.casefold(): Named(cte.this, seen)}
         return seen
 

@@ -74,6 +74,11 @@ def grouped(x: Expressions, froms: Froms, node: exp.Expr) -> Group | None:
     group = select.args["group"]
     if any(group.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals", "all")):
         x.fail(group, "a feature query groups by columns", "GROUP BY column", word="GROUP")
+    for call in select.find_all(exp.Anonymous):
+        if call.name.casefold() == "lag" and call.find_ancestor(exp.Window) is None:
+            x.fail(
+                call, "lag() needs a window: a group has no row that it counts back from", "lag(x, 1) OVER w"
+            )
     plain = select.copy()
     plain.set("expressions", [exp.Star()])
     plain.set("group", None)
