@@ -9,7 +9,7 @@ import pytest
 
 import workbench.docs
 
-PAGES = ["training", "functions", "ibis"]
+PAGES = ["training", "functions", "ibis", "openmldb"]
 
 
 @pytest.mark.parametrize("name", PAGES)
