@@ -49,6 +49,34 @@ def short_errors(magic: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
+_PROJECT = argument(
+    "--project", help="the project's folder; else the opened one, $WORKBENCH_PROJECT, workbench.toml"
+)
+
+
+def _query_arguments(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The arguments of a cell whose SQL defines something."""
+    name = f"the {what}'s name; also the variable that the cell binds, unless -o says another"
+    values = "the value of :NAME in the query; may be repeated"
+    arguments = (
+        argument("name", help=name),
+        argument("-o", "--out", metavar="VAR", help=f"the variable to bind the {what} to"),
+        argument("--dialect", default="workbench", help="workbench (default) or openmldb"),
+        argument("--param", action="append", default=[], metavar="NAME=VALUE", help=values),
+        argument(
+            "--save", action="store_true", help=f"cut a version of the {what} at once, not only a draft"
+        ),
+        _PROJECT,
+    )
+
+    def decorated(magic: Callable[..., Any]) -> Callable[..., Any]:
+        for one in reversed(arguments):
+            magic = one(magic)
+        return magic
+
+    return decorated
+
+
 @magics_class
 class WorkbenchMagics(Magics):
     """The magics of one IPython session; they remember the project that ``%workbench open`` named."""
@@ -60,22 +88,9 @@ class WorkbenchMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("name", help="the view's name; also the variable that the cell binds, unless -o says another")
-    @argument("-o", "--out", metavar="VAR", help="the variable to bind the view to")
-    @argument("--dialect", default="workbench", help="workbench (default) or openmldb")
-    @argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="the value of :NAME in the query; may be repeated",
-    )
+    @_query_arguments("view")
     @argument(
         "--preview", type=int, default=ROWS_SHOWN, metavar="N", help="preview rows to show; 0 computes none"
-    )
-    @argument("--save", action="store_true", help="cut a version of the view at once, not only a draft")
-    @argument(
-        "--project", help="the project's folder; else the opened one, $WORKBENCH_PROJECT, workbench.toml"
     )
     @cell_magic
     @short_errors
@@ -108,20 +123,7 @@ class WorkbenchMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("name", help="the label's name; also the variable that the cell binds, unless -o says another")
-    @argument("-o", "--out", metavar="VAR", help="the variable to bind the label to")
-    @argument("--dialect", default="workbench", help="workbench (default) or openmldb")
-    @argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="the value of :NAME in the query; may be repeated",
-    )
-    @argument("--save", action="store_true", help="cut a version of the label at once, not only a draft")
-    @argument(
-        "--project", help="the project's folder; else the opened one, $WORKBENCH_PROJECT, workbench.toml"
-    )
+    @_query_arguments("label")
     @cell_magic
     @short_errors
     def label(self, line: str, cell: str) -> Label:
@@ -162,9 +164,7 @@ class WorkbenchMagics(Magics):
         nargs="?",
         help="open: a folder; show, check, deploy, stop: a view (show: also a table or label)",
     )
-    @argument(
-        "--project", help="the project's folder; else the opened one, $WORKBENCH_PROJECT, workbench.toml"
-    )
+    @_PROJECT
     @line_magic
     @short_errors
     def workbench(self, line: str) -> Any:
