@@ -310,10 +310,10 @@ def test_a_label_has_one_meaning(project: Any) -> None:
 
 
 def test_many_rows_come_in_batches(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import workbench.training as training
+    from workbench.training import spine
 
     whole = project.training_set("tx", ["counts", "logged"]).to_pyarrow()
-    monkeypatch.setattr(training, "BATCH_ROWS", 7)
+    monkeypatch.setattr(spine, "BATCH_ROWS", 7)
     project.define("large", "SELECT amount * 2 AS twice FROM tx WHERE amount >= 2")
     parts = project.training_set("tx", ["counts", "logged"])
     assert len(list(parts.to_reader())) == 9 and parts.to_pyarrow().equals(whole)
