@@ -22,6 +22,7 @@ from workbench.plan.native import native
 from workbench.plan.ops import duckdb_type
 from workbench.plan.tables import SourceTable
 from workbench.plan.text_expr import name
+from workbench.values.names import unused
 
 #: Relations that cannot be: what to do instead.
 _REFUSED: dict[type[ops.Relation], str] = {
@@ -73,12 +74,8 @@ class Query:
         self.taken: set[str] = set()
 
     def alias(self, table: str) -> str:
-        alias, number = table, 1
-        while alias.casefold() in self.taken:
-            number += 1
-            alias = f"{table}_{number}"
-        self.taken.add(alias.casefold())
-        return alias
+        """Return a name for a table that nothing in the query has yet."""
+        return unused(table, self.taken)
 
     # -- relations
 

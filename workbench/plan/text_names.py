@@ -13,6 +13,7 @@ from workbench.plan.model import Aggregate, Feature, FeaturePlan, Lookup, SortKe
 from workbench.plan.prune import anchor_expressions
 from workbench.plan.tables import SourceTable
 from workbench.plan.text_expr import Leaf, expression, name
+from workbench.values.names import unused
 
 
 class Names:
@@ -41,12 +42,7 @@ class Names:
 
     def alias(self, table: str) -> str:
         """Return a name for a table that nothing in the SELECT has yet."""
-        alias, number = table, 1
-        while alias.casefold() in self.taken:
-            number += 1
-            alias = f"{table}_{number}"
-        self.taken.add(alias.casefold())
-        return alias
+        return unused(table, self.taken)
 
     def window_alias(self, table: str) -> str:
         """Return a name for the table of a window, which names it for itself, but not as anything around it is."""

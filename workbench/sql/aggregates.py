@@ -44,6 +44,16 @@ _DISTINCT = (
 )
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What a call reads: values of the window's rows that satisfy conditions, in an order of their own."""
+
+    spec: WindowSpec
+    args: list[ops.Value]
+    where: list[ops.Value]
+    order: list[tuple[ops.Value, tuple[bool, bool]]]
+
+
 class Aggregates:
     """Translates the aggregates of one SELECT.
 
@@ -82,19 +92,20 @@ class Aggregates:
             null = x.bind(call.node, "op", "is null", args[:1])
             where.append(x.bind(call.node, "op", "not", [null]))
         order = [(self._translated(key.this, rows), _direction(key)) for key in call.order]
+        read = _Read(spec, args, where, order)
         if (python := x.functions.python(call.name)) is not None:
-            return self._python(call, python, spec, args, where, order)
+            return self._python(call, python, read)
         if lead or call.name in ("lag", "at"):
-            return self._lag(call, spec, args, where)
+            return self._lag(call, read)
         if call.name == "nth_value":
-            return self._nth_value(call, spec, args, where, order)
+            return self._nth_value(call, read)
         name = entry.native if entry is not None else call.name
         if name in ("first_value", "last_value"):
             name = name.removesuffix("_value")
         if order and (name in QUANTILES or name == "mode"):
             x.fail(call.node, f"{name}() brings its own order", f"write {name}(x, ...) without ORDER BY")
         if call.distinct and name not in ORDER_FREE:
-            return self._distinct(call, name, spec, args, where, order)
+            return self._distinct(call, name, read)
         return self.aggregate(call.node, name, args, spec, where, order, distinct=call.distinct)
 
     def _arguments(self, call: AggregateCall, rows: Scope) -> list[ops.Value]:
@@ -136,14 +147,12 @@ class Aggregates:
 
     # -- values of one row
 
-    def _lag(
-        self, call: AggregateCall, spec: WindowSpec, args: list[ops.Value], where: list[ops.Value]
-    ) -> ops.Value:
+    def _lag(self, call: AggregateCall, read: _Read) -> ops.Value:
         """lag(x, n) is the value of x at position n, whatever the frame, MAXSIZE and EXCLUDE CURRENT_ROW say.
 
         lead(x, n) is the same ahead.
         """
-        x = self.expressions
+        x, spec, args, where = self.expressions, read.spec, read.args, read.where
         ahead = call.name == "lead"
         if not 1 <= len(args) <= 3 or call.distinct or call.order:
             x.fail(call.node, f"{call.name}() takes a value, an offset and a default", "lag(x, 1, 0) OVER w")
@@ -178,10 +187,7 @@ class Aggregates:
         self,
         call: AggregateCall,
         function: PythonFunction,
-        spec: WindowSpec,
-        args: list[ops.Value],
-        where: list[ops.Value],
-        order: list[tuple[ops.Value, tuple[bool, bool]]],
+        read: _Read,
     ) -> ops.Value:
         """A Python function over a window: a call with the lists of its arguments, one value for each row."""
         x = self.expressions
@@ -193,13 +199,12 @@ class Aggregates:
             )
         if call.distinct or call.ignore_nulls:
             x.fail(call.node, f"{function.name}() takes all rows", "leave them out inside the function")
-        x.check_arity(call.node, function, len(args))
+        x.check_arity(call.node, function, len(read.args))
         if function.null == "null":
-            nulls = [x.bind(call.node, "op", "is null", [arg]) for arg in args]
-            where = [*where, *(x.bind(call.node, "op", "not", [null]) for null in nulls)]
-        lists: list[ops.Value] = [
-            self.aggregate(call.node, "list", [arg], spec, where, order) for arg in args
-        ]
+            nulls = [x.bind(call.node, "op", "is null", [arg]) for arg in read.args]
+            values = [x.bind(call.node, "op", "not", [null]) for null in nulls]
+            read = replace(read, where=[*read.where, *values])
+        lists = [self._list(call, read, arg) for arg in read.args]
         if function.null == "call":
             none = x.bind(call.node, "op", "list", [])
             lists = [x.bind(call.node, "call", "coalesce", [values, none]) for values in lists]
@@ -208,17 +213,14 @@ class Aggregates:
     def _nth_value(
         self,
         call: AggregateCall,
-        spec: WindowSpec,
-        args: list[ops.Value],
-        where: list[ops.Value],
-        order: list[tuple[ops.Value, tuple[bool, bool]]],
+        read: _Read,
     ) -> ops.Value:
         """nth_value(x, n) counts from the frame's first (oldest) row, or from the first in its own order."""
         x = self.expressions
-        if len(args) != 2 or call.distinct:
+        if len(read.args) != 2 or call.distinct:
             x.fail(call.node, "nth_value() takes a value and a position", "nth_value(x, 2) OVER w")
         position = self._whole(call, 1, 1)
-        values = self.aggregate(call.node, "list", args[:1], spec, where, order)
+        values = self._list(call, read, read.args[0])
         return x.bind(call.node, "op", "index", [values, x.constant(call.node, str(position))])
 
     def _whole(self, call: AggregateCall, index: int, least: int) -> int:
@@ -232,13 +234,10 @@ class Aggregates:
         self,
         call: AggregateCall,
         name: str,
-        spec: WindowSpec,
-        args: list[ops.Value],
-        where: list[ops.Value],
-        order: list[tuple[ops.Value, tuple[bool, bool]]],
+        read: _Read,
     ) -> ops.Value:
         """An order-dependent function of the values that are left when each is kept where it first comes."""
-        x = self.expressions
+        x, args = self.expressions, read.args
         if not args or not all(isinstance(arg, Native) and arg.kind == "literal" for arg in args[1:]):
             x.fail(
                 call.node,
@@ -246,12 +245,16 @@ class Aggregates:
                 f"write {name}(DISTINCT x) of one expression; further arguments are constants",
             )
         self._check_aggregate(call.node, name)
-        values = self.aggregate(call.node, "list", args[:1], spec, where, order)
+        values = self._list(call, read, args[0])
         once = x.bind(call.node, "sql", _DISTINCT, [values])
         if name in LISTS:
             return once
         rest = "".join(f", {{{index}}}" for index in range(1, len(args)))
         return x.bind(call.node, "sql", f"list_aggregate({{0}}, {text(name)}{rest})", [once, *args[1:]])
+
+    def _list(self, call: AggregateCall, read: _Read, value: ops.Value) -> ops.Value:
+        """The values of the rows that a call reads."""
+        return self.aggregate(call.node, "list", [value], read.spec, read.where, read.order)
 
     # -- the aggregate
 

@@ -81,6 +81,7 @@ class Binding:
         return shape(value.kind, value.name, tuple(p for p in parts if p), value.duckdb_type)
 
     def constant(self, node: exp.Expr, sql: str) -> ops.Value:
+        """Return a constant that DuckDB's SQL says."""
         try:
             return Native("literal", sql, (), self.functions.type_of(sql))
         except WorkbenchError as error:

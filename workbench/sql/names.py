@@ -18,6 +18,7 @@ class Names(Binding):
     """Resolves names in a scope."""
 
     def column(self, node: exp.Column, scope: Scope, at: exp.Expr | None = None) -> ops.Value:
+        """Return what a name means in a scope; ``at`` is where an error points instead."""
         place = at or node
         name = node.name
         if isinstance(node.this, exp.Star):
@@ -86,5 +87,6 @@ class Names(Binding):
         return value
 
     def field(self, node: exp.Expr, value: ops.Value, name: str) -> ops.Value:
+        """Return a field of a STRUCT."""
         key = Native("literal", text(name), (), "VARCHAR")
         return self.bind(node, "call", "struct_extract", [value, key])

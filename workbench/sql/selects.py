@@ -21,6 +21,7 @@ from workbench.sql.outputs import TIMES, refusal
 from workbench.sql.query import Named, Query, projection
 from workbench.sql.scope import Relation, Scope
 from workbench.sql.signatures import inside
+from workbench.values.names import unused
 
 _LATER = {
     "group": (
@@ -191,7 +192,7 @@ class Select:
 
     def _add_column(self, item: exp.Expr, columns: dict[str, ops.Value], name: str, value: ops.Value) -> None:
         if self.query.dialect.repeated_names:
-            name = _numbered(name, columns)
+            name = unused(name, set(map(str.casefold, columns)))
         if name.casefold() in (known.casefold() for known in columns):
             self.x.fail(
                 item, f"two output columns are named {name!r}", "give one of them another name with AS"
@@ -255,7 +256,8 @@ class Select:
         if isinstance(item, exp.Column):
             return str(item.name)
         call = item.find(exp.Anonymous)
-        return _numbered(call.name.lower() if call is not None else "feature", before)
+        name = call.name.lower() if call is not None else "feature"
+        return unused(name, set(map(str.casefold, before)))
 
     # -- for the expression translator
 
@@ -273,13 +275,3 @@ class Select:
 def time_of(anchor: Relation) -> ops.Value | None:
     """Return what now means for an anchor row: its time, or None where its table has none."""
     return ops.Field(anchor.rows, anchor.table.time) if anchor.table.time is not None else None
-
-
-def _numbered(name: str, before: Mapping[str, ops.Value]) -> str:
-    """A name, with a number where it is taken."""
-    taken = {known.casefold() for known in before}
-    unique, number = name, 1
-    while unique.casefold() in taken:
-        number += 1
-        unique = f"{name}_{number}"
-    return unique

@@ -49,3 +49,18 @@ def check_columns(names: Iterable[object]) -> None:
             raise WorkbenchError(twice if other == name else differ, hint="rename one of them", field=name)
     if not seen:
         raise WorkbenchError("a table needs at least one column")
+
+
+def unused(name: str, taken: set[str]) -> str:
+    """Return a name, with a number where it is taken in any case, and count it among the taken ones.
+
+    >>> taken = {"t"}
+    >>> unused("T", taken), unused("t", taken)
+    ('T_2', 't_3')
+    """
+    found, number = name, 1
+    while found.casefold() in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found.casefold())
+    return found

@@ -15,6 +15,7 @@ from workbench.errors import DefinitionError, Position, WorkbenchError
 from workbench.sql.openmldb.parser import OpenMLDBDialect
 from workbench.sql.openmldb.types import INTEGERS, TYPES
 from workbench.sql.openmldb.words import Words
+from workbench.values.names import unused
 
 COLUMN_TYPES = {**TYPES, "integer": "INTEGER"}
 _ZONE = timedelta(hours=8)
@@ -292,11 +293,7 @@ class _Reader:
         if not name:
             stem = re.sub(r"\W+", "_", re.split(r"[/\\]", path)[-1].split(".")[0]) if path else ""
             name = stem.strip("_") or "query"
-        unique, number = name, 1
-        while unique.casefold() in self.names:
-            number += 1
-            unique = f"{name}_{number}"
-        self.names.add(unique.casefold())
+        unique = unused(name, self.names)
         return DefineView(
             base.line, base.text, notes, name=unique, query=query, start=start, deployed=deployed
         )

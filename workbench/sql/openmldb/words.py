@@ -21,20 +21,24 @@ class Words:
         self.place = 0
 
     def peek(self, ahead: int = 0) -> str:
+        """Return a word that is to come, in capitals; '' after the last."""
         place = self.place + ahead
         return self.tokens[place].text.upper() if place < len(self.tokens) else ""
 
     def take(self, *words: str) -> bool:
+        """Go on behind words where they come next, and return whether they do."""
         if all(self.peek(ahead) == word for ahead, word in enumerate(words)):
             self.place += len(words)
             return True
         return False
 
     def need(self, word: str) -> None:
+        """Go on behind a word that must come next."""
         if not self.take(word):
             self.fail(f"expected {word} before {self.peek() or 'the end'}")
 
     def name(self) -> str:
+        """Take a name."""
         token = self._next()
         if not re.fullmatch(r"\w+", token.text):
             self.place -= 1
@@ -42,7 +46,7 @@ class Words:
         return token.text
 
     def value(self) -> str:
-        """A literal or a word, with its sign and unit."""
+        """Take a literal or a word, with its sign and unit."""
         text = self._next().text
         if text in "+-":
             text += self._next().text
@@ -55,7 +59,7 @@ class Words:
         return token.start == before.end + 1 and token.text.isalpha()
 
     def options(self) -> dict[str, str]:
-        """``(name = value, ...)``"""
+        """Take ``(name = value, ...)``."""
         self.need("(")
         found = {}
         while not self.take(")"):
@@ -66,6 +70,7 @@ class Words:
         return found
 
     def until_close(self) -> list[str]:
+        """Take literals and words up to the closing bracket."""
         found = []
         while not self.take(")"):
             found.append(self.value())
@@ -73,10 +78,12 @@ class Words:
         return found
 
     def skip_to_close(self) -> None:
+        """Go on behind the next closing bracket."""
         while not self.take(")"):
             self._next()
 
     def literals(self) -> list[Any]:
+        """Take constants up to the closing bracket, as values."""
         found = []
         while not self.take(")"):
             found.append(self._literal())
@@ -100,15 +107,16 @@ class Words:
             self.fail(f"a value is a constant here, not {text}")
 
     def rest(self) -> str:
-        """The text from here to the statement's end."""
+        """Return the text from here to the statement's end."""
         return self.text[self.tokens[self.place].start : self.tokens[-1].end + 1] if self.peek() else ""
 
     def position(self) -> Position:
-        """Where the next word stands."""
+        """Return where the next word stands."""
         token = self.tokens[min(self.place, len(self.tokens) - 1)]
         return position_at(self.text, token.start, len(token.text))
 
     def fail(self, message: str, hint: str | None = None) -> NoReturn:
+        """Raise the error of the place of the next word."""
         raise DefinitionError(message, hint=hint, position=self.position(), source=self.text)
 
     def _next(self) -> Token:
