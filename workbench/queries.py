@@ -81,7 +81,7 @@ class Queries:
                 dialect,
                 ahead=ahead,
                 params=params,
-                find_view=Composition(self.storage, name),
+                views=Composition(self.storage, name),
             )
 
     def label_plan(

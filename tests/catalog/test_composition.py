@@ -116,6 +116,16 @@ def test_what_is_no_view_is_refused_at_its_place(project: Any, query: str, messa
     assert message in caught.value.message and caught.value.position is not None
 
 
+def test_an_unknown_name_is_suggested_among_views_too(project: Any) -> None:
+    project.define("card_totals", "SELECT id, ts, n FROM tx")
+    with pytest.raises(DefinitionError, match="did you mean 'card_totals'") as caught:
+        project.define("top", "SELECT n FROM card_total")
+    assert (caught.value.hint or "").endswith("; views: card_totals")
+    with pytest.raises(DefinitionError) as caught:
+        project.define("card_totals", "SELECT n FROM card_total")
+    assert "views" not in (caught.value.hint or ""), "a view cannot stand on itself"
+
+
 def test_a_view_and_a_table_cannot_share_a_name(project: Any) -> None:
     project.define("a", "SELECT n FROM tx")
     with pytest.raises(Conflict):

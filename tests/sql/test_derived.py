@@ -156,6 +156,15 @@ def test_a_grouped_subquery_is_a_window_over_what_it_groups(plan_of: PlanOf) -> 
     assert outputs(plan)[1] == "(CASE WHEN (__a0 > 0) THEN __a0 ELSE NULL END)"
 
 
+def test_a_grouped_join_compares_aggregates_beside_its_keys(plan_of: PlanOf) -> None:
+    plan = plan_of(
+        "SELECT g.c FROM tx LAST JOIN (SELECT card, count(*) AS c FROM logins GROUP BY card) g "
+        "ON tx.card = g.card AND g.c = tx.n"
+    )
+    assert [key.row for key in plan.windows[0].keys] == ["card"]
+    assert '= a."n")' in outputs(plan)[0]
+
+
 def test_an_aggregate_in_a_key_is_computed_below(plan_of: PlanOf) -> None:
     plan = plan_of(f"SELECT q.id, l.device FROM {SUMMED} q LAST JOIN logins l ON q.s = l.id")
     assert plan.rows is not None

@@ -25,7 +25,12 @@ class Composition:
         self.storage = storage
         self.defining = defining.casefold()
 
-    def __call__(self, name: str, version: str | None) -> tuple[ViewRef, FeaturePlan] | None:
+    def names(self) -> list[str]:
+        """The names of the views that a definition may name."""
+        names = {record.view for record in views.list(self.storage)}
+        return sorted(name for name in names if name.casefold() != self.defining)
+
+    def find(self, name: str, version: str | None) -> tuple[ViewRef, FeaturePlan] | None:
         """Return a view's plan and which one it is, or None where no view has the name.
 
         Parameters

@@ -31,6 +31,7 @@ _POSITIONAL = {
     "cume_dist": "cume_dist() compares rows of a result; a feature is one value of one request",
     "ntile": "ntile() compares rows of a result; a feature is one value of one request",
 }
+_COUNTING = "count the window's rows: count(*) OVER w, or count(*) FILTER (WHERE ...) OVER w"
 # A list without repetitions, each value where it was first. Sorted by value and place, an element is the first of its
 # value when the one before it is of another.
 _PLACED = "list_sort(list_transform({0}, lambda __v, __i: struct_pack(v := __v, i := __i)))"
@@ -76,7 +77,7 @@ class Aggregates:
             x.fail(node, "an aggregate needs a window", "write ... OVER w")
         call = aggregate_call(x, node.this)
         if call.name in _POSITIONAL:
-            x.fail(call.node, _POSITIONAL[call.name])
+            x.fail(call.node, _POSITIONAL[call.name], _COUNTING)
         lead = call.name == "lead"
         if lead and not x.ahead:
             x.fail(

@@ -22,7 +22,7 @@ from workbench.sql.dialects import DIALECTS, dialect_of
 from workbench.sql.functions import Functions
 from workbench.sql.outputs import refusal
 from workbench.sql.parameters import literal
-from workbench.sql.query import FindView
+from workbench.sql.query import NoViews, Views
 from workbench.sql.translate import translate
 
 
@@ -33,7 +33,7 @@ def define(
     dialect: str = "workbench",
     ahead: bool = False,
     params: Mapping[str, Any] | None = None,
-    find_view: FindView | None = None,
+    views: Views | None = None,
 ) -> FeaturePlan:
     """Return the plan of a feature query.
 
@@ -51,8 +51,8 @@ def define(
         Whether windows may look ahead: the query is a label's.
     params
         The values of the text's parameters, ``:name``.
-    find_view
-        Finds the views that the text names; see :class:`workbench.catalog.composition.Composition`.
+    views
+        The views that the text may name; see :class:`workbench.catalog.composition.Composition`.
 
     Raises
     ------
@@ -81,17 +81,26 @@ def define(
         return analyze(view, tables, types, dialect)
 
     spoken = replace(dialect_of(dialect), ahead=ahead)
-    views: dict[ViewRef, None] = {}
-
-    def find(name: str, version: str | None) -> tuple[ViewRef, FeaturePlan] | None:
-        found = find_view(name, version) if find_view is not None else None
-        views.update(dict.fromkeys((found[0], *found[1].views)) if found is not None else {})
-        return found
-
-    plan = plan_of(translate(text, tables, functions, spoken, plan_of, params, find))
+    named = _Named(views or NoViews())
+    plan = plan_of(translate(text, tables, functions, spoken, plan_of, params, named))
     bound = [(name, literal(value).sql("duckdb")) for name, value in sorted((params or {}).items())]
     typed = tuple((name, Literal(sql, functions.type_of(sql))) for name, sql in bound)
-    return msgspec.structs.replace(plan, views=tuple(views), params=typed)
+    return msgspec.structs.replace(plan, views=tuple(named.refs), params=typed)
+
+
+class _Named:
+    """Views, and which of them a text named: ``refs``, with those that these stand on."""
+
+    def __init__(self, views: Views) -> None:
+        self.views = views
+        self.names = views.names
+        self.refs: dict[ViewRef, None] = {}
+
+    def find(self, name: str, version: str | None) -> tuple[ViewRef, FeaturePlan] | None:
+        found = self.views.find(name, version)
+        if found is not None:
+            self.refs.update(dict.fromkeys((found[0], *found[1].views)))
+        return found
 
 
 def condition(text: str, table: SourceTable, functions: Functions) -> Expr:

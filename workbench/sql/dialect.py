@@ -152,6 +152,16 @@ class FeatureParser(DuckDBParser):
             table.meta["version"] = self._prev.text
         return table
 
+    def _parse_alias(self, this: exp.Expr | None, explicit: bool = False) -> exp.Expr | None:
+        """OVER and FILTER behind what is no call would be read as aliases, and what follows them as a mistake."""
+        token, after = self._curr, self._next
+        bare = not explicit and token and after and token.token_type in (TokenType.OVER, TokenType.FILTER)
+        if bare and after.token_type in self.ID_VAR_TOKENS | {TokenType.L_PAREN}:
+            word = token.text.upper()
+            example = "sum(x) OVER w + 1" if word == "OVER" else "sum(x) FILTER (WHERE x > 1) OVER w"
+            self.raise_error(f"{word} stands directly behind an aggregate: {example}", token)
+        return super()._parse_alias(this, explicit)
+
     def _parse_table_alias(self, alias_tokens: Any = None) -> exp.TableAlias | None:
         if self._is_last_join():
             return None
@@ -211,6 +221,11 @@ class FeatureParser(DuckDBParser):
         start = self._prev
         args: dict[str, Any] = {"this": this, "over": over}
         if self._match(TokenType.UNION):
+            if self._match_set((TokenType.ALL, TokenType.DISTINCT)):
+                word = self._prev.text.upper()
+                self.raise_error(
+                    f"UNION of a window keeps every row: write UNION t2, without {word}", self._prev
+                )
             args["union"] = self._parse_csv(self._parse_table)
         elif self._match(TokenType.FROM):
             args["from_"] = self._parse_table()
@@ -422,6 +437,8 @@ def position_of(node: exp.Expr, text: str, word: str | None = None) -> Position 
         return position_of(node.parent, text, word) if node.parent is not None else None
     own = node.meta
     start, end = (own["start"], own.get("end", own["start"])) if "start" in own else min(spans)
+    if isinstance(node, exp.Column):
+        end = max(end for _, end in spans)
     if word is not None:
         places = [t.start for t in FeatureDialect().tokenize(text) if t.text.upper().startswith(word)]
         before, after = [p for p in places if p < start], [p for p in places if p >= start]

@@ -132,10 +132,9 @@ class Froms:
         computed = merged and not all(isinstance(v, ops.Field) and v.name == n for n, v in columns.items())
         values = [*columns.values(), *([select.where] if select.where is not None else [])]
         if computed or any(is_windowed(value) for value in values):
-            return derived(
-                self.query, alias, self.query.plan_of(select.expression(columns)), select.table, self.reader
-            )
-        folded = replace(select.anchor, alias=alias, columns=columns, where=select.where)
+            plan = self.query.plan_of(select.expression(columns))
+            return replace(derived(self.query, alias, plan, select.table, self.reader), select=node)
+        folded = replace(select.anchor, alias=alias, columns=columns, where=select.where, select=node)
         return folded.at(self.query.relation(select.table, "row"))
 
     def _rows_of(self, view: FeaturePlan, alias: str, base: SourceTable) -> Relation:
@@ -226,7 +225,7 @@ class Froms:
                 )
             return None
         try:
-            found = self.query.find_view(node.name, version)
+            found = self.query.views.find(node.name, version)
         except WorkbenchError as error:
             self.x.fail(node, error.message, error.hint)
         if found is None:
@@ -258,13 +257,22 @@ class Froms:
                 f"{full!r} is not a table: a feature query reads the project's tables only",
                 "load files first: project.create_table(name, path, time=...)",
             )
+        part, clause = node.find_ancestor(exp.CTE), node.find_ancestor(exp.With)
+        later = {cte.alias.casefold() for cte in clause.expressions} if clause is not None else set()
+        if part is not None and name.casefold() in later:
+            self.x.fail(
+                node,
+                f"{name!r} is a part of WITH that is not made yet: a part sees those before it",
+                f"name a table of the project, or write {name} AS (...) before {part.alias}",
+            )
         names = [table.name for table in self.query.tables.values()]
-        close = did_you_mean(name, names)
+        views = self.query.views.names()
+        close = did_you_mean(name, [*names, *views])
         known = ", ".join(sorted(names)) or "none yet"
         self.x.fail(
             node,
             f"no table or view {name!r} in this project" + (f"; {close}" if close else ""),
-            f"tables: {known}",
+            f"tables: {known}" + (f"; views: {', '.join(views)}" if views else ""),
         )
 
 

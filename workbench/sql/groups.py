@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis.expr.operations as ops
 from sqlglot import exp
@@ -49,7 +49,7 @@ class Group:
         by = {
             name: over("first", x.type_of(rows.columns[name]), rows.columns[name]) for name in self.grouped_by
         }
-        scope = Scope([Relation(self.inner, rows.table, rows.rows, dict(by))], window=body)
+        scope = Scope([replace(self._named(rows), columns=dict(by), hidden=self._many())], window=body)
         count = over("count_star", "BIGINT")
         exists: ops.Value = x.bind(self.select, "op", ">", [count, x.constant(self.select, "0")])
         if self.select.args.get("having") is not None:
@@ -60,6 +60,18 @@ class Group:
             value = x.translate(item.this if isinstance(item, exp.Alias) else item, scope)
             values[_name(x, item)] = kept(x, item, value, exists)
         return values
+
+    def _many(self) -> dict[str, tuple[str, str]]:
+        """The columns of the rows that are no group keys: a group has many values of each."""
+        keys = ", ".join(self.grouped_by)
+        return {
+            name: (
+                f"{name!r} is not a group key: a group has many values of it",
+                f"aggregate it, such as max({name}), or write GROUP BY {keys}, {name} and join on {name} too",
+            )
+            for name in self.rows.columns
+            if name not in self.grouped_by
+        }
 
     def _named(self, rows: Relation) -> Relation:
         return Relation(self.inner, rows.table, rows.rows, rows.columns, rows.where, rows.plan)

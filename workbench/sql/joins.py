@@ -184,11 +184,13 @@ class Joins:
         keys = tuple(key for _, key in found if key is not None)
         missing = set(group.grouped_by) - {row for row, _ in keys}
         if missing:
-            name = next((n for n, v in group.keys.items() if group.rows.stored(v) in missing), min(missing))
+            selected = [n for n, v in group.keys.items() if group.rows.stored(v) in missing]
+            name = selected[0] if selected else min(missing)
             self.x.fail(
                 join.args["on"],
                 f"a grouped subquery is joined on all its group keys; {name!r} is not among them",
-                f"ON {self.anchor.alias}.{name} = {group.alias}.{name}, and {name} in its SELECT list",
+                f"ON {self.anchor.alias}.{name} = {group.alias}.{name}"
+                + ("" if selected else f", and {name} in its SELECT list"),
             )
         relation = replace(keyed, columns=group.columns(self.windows, keys))
         scope = Scope([*self.scope.relations, relation], aggregates=True)
@@ -253,9 +255,9 @@ class Joins:
         if not keys:
             self.x.fail(
                 join.args["on"],
-                "LAST JOIN needs an equality of a column of each side",
+                f"LAST JOIN needs an equality with a stored column of {right.alias}",
                 f"ON {self.anchor.alias}.key = {right.alias}.key, where the right one is stored in "
-                f"{right.table.name}",
+                f"{right.table.name}, not computed",
             )
         return On(tuple(keys), where)
 
@@ -265,7 +267,7 @@ class Joins:
             return None
         right = rights[0]
         for mine, other in ((part.this, part.expression), (part.expression, part.this)):
-            if not self._is_column_of(mine, rights):
+            if not (self._is_column_of(mine, rights) and any(r.find(mine.name) is not None for r in rights)):
                 continue
             columns = list(other.find_all(exp.Column))
             constant = not columns and other.find(exp.Window) is None

@@ -43,6 +43,8 @@ class Names(Binding):
     def _column_of(self, relation: Relation, name: str, place: exp.Expr) -> ops.Value:
         value = relation.find(name)
         if value is None:
+            if refused := relation.refused(name):
+                self.fail(place, *refused)
             close = did_you_mean(name, relation.columns)
             known = ", ".join(relation.columns)
             message = f"no column {name!r} in {relation.alias}" + (f"; {close}" if close else "")
@@ -57,6 +59,9 @@ class Names(Binding):
                     f"no column {name!r} in {scope.relations[0].alias}",
                     f"a column of the request row is written {relation.alias}.{name} here",
                 )
+        for relation in (*scope.relations, *scope.joined):
+            if refused := relation.refused(name):
+                self.fail(place, *refused)
         known = [*scope.column_names(), *scope.aliases]
         close = did_you_mean(name, known)
         message = f"no column {name!r}" + (f"; {close}" if close else "")

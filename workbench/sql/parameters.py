@@ -53,6 +53,13 @@ def bind(query: exp.Expr, values: Mapping[str, Any], text: str) -> exp.Expr:
                 position=place,
                 source=text,
             )
+        if isinstance(node.parent, exp.Table):
+            raise DefinitionError(
+                f"the parameter :{name} is a value, and cannot stand for the name of a table",
+                hint="write the table's name, and define one view for each table",
+                position=place,
+                source=text,
+            )
         if name.casefold() not in by_name:
             close = did_you_mean(name, list(values))
             raise DefinitionError(
@@ -65,7 +72,12 @@ def bind(query: exp.Expr, values: Mapping[str, Any], text: str) -> exp.Expr:
         try:
             _replace(node, literal(values[by_name[name.casefold()]]))
         except ValueError as error:
-            raise DefinitionError(f"the parameter :{name} {error}", position=place, source=text) from None
+            raise DefinitionError(
+                f"the parameter :{name} is {error}",
+                hint="pass a bool, int, float, str, finite Decimal, date, datetime, timedelta, None or a list of such",
+                position=place,
+                source=text,
+            ) from None
     unused = [name for folded, name in by_name.items() if folded not in used]
     if unused:
         raise DefinitionError(
@@ -111,10 +123,7 @@ def literal(value: Any) -> exp.Expr:
         return _cast(str(value), "DATE")
     if isinstance(value, dt.timedelta):
         return exp.Interval(this=exp.Literal.string(_span(value)))
-    raise ValueError(
-        f"is a {type(value).__name__}; it takes a bool, int, float, str, Decimal, date, datetime, timedelta, None or "
-        "a list of such"
-    )
+    raise ValueError(f"of type {type(value).__name__}, which no literal has")
 
 
 def _replace(node: exp.Expr, value: exp.Expr) -> None:

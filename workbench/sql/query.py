@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
@@ -26,8 +27,26 @@ class Named:
     names: Mapping[str, Named]
 
 
-#: Finds a view by its name and the version that the query says; None where no view has the name.
-FindView = Callable[[str, str | None], tuple[ViewRef, FeaturePlan] | None]
+class Views(Protocol):
+    """The views that a text may name."""
+
+    def names(self) -> list[str]:
+        """Their names, for suggestions."""
+        ...
+
+    def find(self, name: str, version: str | None) -> tuple[ViewRef, FeaturePlan] | None:
+        """Return a view by its name and the version that the query says, or None where no view has the name."""
+        ...
+
+
+class NoViews:
+    """The views of a text that may name none."""
+
+    def names(self) -> list[str]:
+        return []
+
+    def find(self, name: str, version: str | None) -> None:
+        return None
 
 
 @dataclass
@@ -46,8 +65,8 @@ class Query:
         The project's tables by folded name.
     plan_of
         Returns the plan of a subquery that becomes a source of rows.
-    find_view
-        Finds the views that it may name.
+    views
+        The views that it may name.
     """
 
     text: str
@@ -55,7 +74,7 @@ class Query:
     functions: Functions
     tables: Mapping[str, SourceTable]
     plan_of: Callable[[ir.Table], FeaturePlan]
-    find_view: FindView = lambda name, version: None
+    views: Views = field(default_factory=NoViews)
     types: dict[ops.UnboundTable, dict[str, str]] = field(default_factory=dict)
 
     def expressions(self, over: OverHandler, now: Callable[[], ops.Value | None]) -> Expressions:

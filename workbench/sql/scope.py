@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import ibis.expr.operations as ops
@@ -19,7 +19,8 @@ class Relation:
 
     ``columns`` maps the visible names to values over ``rows``; ``where`` is the filter of the subqueries on the way.
     With ``plan`` the rows are what that plan makes of the table's, and ``table`` describes those: the base table's
-    name, the plan's outputs as columns, and which of them are its times.
+    name, the plan's outputs as columns, and which of them are its times. ``hidden`` are names that the rows have and
+    that cannot be read here, each with what to say and what to write instead. ``select`` is the SELECT that made it.
     """
 
     alias: str
@@ -28,6 +29,8 @@ class Relation:
     columns: dict[str, ops.Value]
     where: ops.Value | None = None
     plan: FeaturePlan | None = None
+    hidden: Mapping[str, tuple[str, str]] = field(default_factory=dict, compare=False)
+    select: exp.Expr | None = field(default=None, compare=False)
 
     def find(self, name: str) -> ops.Value | None:
         """Return the value of a column by its name, in any case, or None."""
@@ -36,6 +39,10 @@ class Relation:
             if column.casefold() == folded:
                 return value
         return None
+
+    def refused(self, name: str) -> tuple[str, str] | None:
+        """Return why a column of that name, in any case, cannot be read here, and what to write, or None."""
+        return next((why for n, why in self.hidden.items() if n.casefold() == name.casefold()), None)
 
     def stored(self, value: ops.Value) -> str | None:
         """Return the name of a value that is a stored column of the table, or None where it is computed."""

@@ -7,6 +7,7 @@ are values over the same anchor row.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
@@ -23,13 +24,21 @@ from workbench.sql.scope import Relation, Scope
 from workbench.sql.signatures import inside
 from workbench.values.names import unused
 
+_FILTER = (
+    "filter the anchor with WHERE; by an aggregate, around a subquery: "
+    "SELECT ... FROM (SELECT *, ... OVER w AS c FROM ...) WHERE c > 1"
+)
+_LIMITED = (
+    "remove it; a frame such as ROWS BETWEEN 9 PRECEDING AND CURRENT ROW limits the rows that a window reads"
+)
+
 _LATER = {
     "group": (
         "GROUP BY",
         "use aggregates OVER a window; a grouped subquery can be the right side of a LAST JOIN ON its group key",
     ),
-    "having": ("HAVING", "filter the anchor with WHERE"),
-    "qualify": ("QUALIFY", "filter the anchor with WHERE"),
+    "having": ("HAVING", _FILTER),
+    "qualify": ("QUALIFY", _FILTER),
     "distinct": ("DISTINCT", "a feature view gives one row per anchor row"),
     "order": ("ORDER BY", "sort the result: view.offline().to_pandas().sort_values(...)"),
     "limit": ("LIMIT", "use view.preview(n) or view.offline(where=...)"),
@@ -38,6 +47,15 @@ _LATER = {
     "laterals": ("LATERAL", "use LAST JOIN"),
     "pivots": ("PIVOT", "write one aggregate with FILTER for each value"),
     "connect": ("CONNECT BY", "store the path as a column"),
+}
+
+#: What to write instead in a SELECT that another reads.
+_INSIDE = {
+    "order": "remove it: the window or LAST JOIN that reads these rows says their order with its own ORDER BY",
+    "distinct": "remove it, and write count(DISTINCT x) where repeated values must not count",
+    "limit": _LIMITED,
+    "offset": _LIMITED,
+    "sample": "remove it",
 }
 
 
@@ -52,13 +70,18 @@ class Select:
         The SELECT, or another query expression, which is refused.
     names
         The names of WITH that it sees.
+    inside
+        Whether another SELECT reads it.
     """
 
-    def __init__(self, query: Query, node: exp.Expr, names: Mapping[str, Named]) -> None:
+    def __init__(
+        self, query: Query, node: exp.Expr, names: Mapping[str, Named], inside: bool = False
+    ) -> None:
         self.query = query
+        self.inside = inside
         self.x = query.expressions(self._over, lambda: self.time)
         self.node = self._statement(node)
-        self.froms = Froms(query, self.x, names, Select, self.node)
+        self.froms = Froms(query, self.x, names, partial(Select, inside=True), self.node)
         self.time: ops.Value | None = None
         self.where: ops.Value | None = None
         self.scope = Scope([])
@@ -109,6 +132,7 @@ class Select:
             if found:
                 place = found[0] if isinstance(found, list) else found
                 place = place if isinstance(place, exp.Expr) else node
+                hint = _INSIDE.get(key, hint) if self.inside else hint
                 self.x.fail(place, f"{words} is not available in a feature query", hint, word=words)
         return node
 

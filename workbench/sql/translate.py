@@ -13,7 +13,7 @@ from workbench.plan.tables import SourceTable
 from workbench.sql.dialects import WORKBENCH, Dialect
 from workbench.sql.functions import Functions
 from workbench.sql.parameters import bind
-from workbench.sql.query import FindView, Query
+from workbench.sql.query import Query, Views
 from workbench.sql.selects import Select
 
 
@@ -24,7 +24,7 @@ def translate(
     dialect: Dialect = WORKBENCH,
     plan_of: Callable[[ir.Table], FeaturePlan] | None = None,
     params: Mapping[str, Any] | None = None,
-    find_view: FindView | None = None,
+    views: Views | None = None,
 ) -> ir.Table:
     """Return a feature query as an Ibis expression.
 
@@ -42,8 +42,8 @@ def translate(
         Returns the plan of a subquery that becomes a source of rows; by default with the types of the tree.
     params
         The values of its parameters.
-    find_view
-        Finds the views that it names.
+    views
+        The views that it may name.
 
     Raises
     ------
@@ -52,8 +52,8 @@ def translate(
     """
     by_name = {name.casefold(): table for name, table in tables.items()}
     query = Query(text, dialect, functions, by_name, plan_of or (lambda view: analyze(view, tables)))
-    if find_view is not None:
-        query.find_view = find_view
+    if views is not None:
+        query.views = views
     tree = bind(dialect.parse(text), params or {}, text)
     select = Select(query, dialect.prepare(tree, by_name, text), {})
     return select.expression(select.columns())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NoReturn
 
 import ibis.expr.operations as ops
 from sqlglot import exp
@@ -236,28 +237,43 @@ class Windows(Frames):
             clause = "ordered" if stored is not None and stored == order else "partitioned"
             needed = stored is not None and stored in (*keys, order)
             if value is not None:
-                columns.append((column, self._union_column(node, other, name, column, value)))
+                columns.append((column, self._union_column(node, rows, other, name, column, value)))
                 found = self._stored_column(node, value, other, "WINDOW ... UNION") if needed else None
                 other_order = found if clause == "ordered" else other_order
             elif needed:
-                self.expressions.fail(
-                    node, f"{other.alias} has no column {name!r}, which the window is {clause} by"
-                )
+                self._missing(node, other, name, clause)
         source = row_source(self.expressions, node, self.anchor, other, where, other_order, ahead)
         return UnionSpec(source, tuple(columns), beside)
 
     def _union_column(
-        self, node: Node, other: Relation, name: str, column: ops.Value, value: ops.Value
+        self, node: Node, rows: Relation, other: Relation, name: str, column: ops.Value, value: ops.Value
     ) -> ops.Value:
         x = self.expressions
         mine, found = x.type_of(column), x.type_of(value)
-        if mine != found and not _widens(found, mine):
+        if mine == found or _widens(found, mine):
+            return value
+        item = _item(other, name)
+        if item is None:
             x.fail(
                 node,
-                f"column {name!r} is {mine} in {self.anchor.alias} and {found} in {other.alias}",
-                f"CAST it in a subquery: UNION (SELECT CAST({name} AS {mine}) AS {name}, ... FROM {other.table.name})",
+                f"column {name!r} is {mine} in {rows.alias} and {found} in {other.alias}",
+                f"CAST it in a subquery: (SELECT CAST({name} AS {mine}) AS {name}, ... FROM {other.table.name})",
             )
-        return value
+        sides = f"{mine} in {rows.alias} and {found} here"
+        if rows.alias == other.alias:
+            sides = f"{mine} in the first SELECT of the UNION ALL and {found} in this one"
+        value_text = item.unalias().name if isinstance(item.unalias(), exp.Column) else "..."
+        x.fail(item, f"column {name!r} is {sides}", f"write CAST({value_text} AS {mine}) AS {name}")
+
+    def _missing(self, node: Node, other: Relation, name: str, clause: str) -> NoReturn:
+        """Refuse a table that lacks a column of the window's order or key."""
+        like = other.table.time if clause == "ordered" and other.table.time is not None else "<column>"
+        item = name if name in other.table.columns else f"{like} AS {name}"
+        self.expressions.fail(
+            node,
+            f"{other.alias} has no column {name!r}, which the window is {clause} by",
+            f"write UNION (SELECT {item}, ... FROM {other.table.name}) AS {other.alias}",
+        )
 
     def _key(self, item: Node, rows: Relation, scope: Scope, history: bool) -> tuple[str, ops.Value]:
         x = self.expressions
@@ -351,6 +367,12 @@ class Windows(Frames):
         if anchor.table.time is not None and kind in ("TIMESTAMP", "DATE"):
             return ops.Field(anchor.rows, anchor.table.time)
         x.fail(node, f"the anchor {anchor.alias} has no column {column!r} of type {kind} to order against")
+
+
+def _item(relation: Relation, name: str) -> Node | None:
+    """What gives a column in the SELECT list that made a relation."""
+    items = relation.select.expressions if isinstance(relation.select, exp.Select) else []
+    return next((item for item in items if item.alias_or_name.casefold() == name.casefold()), None)
 
 
 def _widens(found: str, wanted: str) -> bool:
