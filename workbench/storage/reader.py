@@ -31,8 +31,8 @@ from workbench.values.types import arrow_type
 class IndexReader:
     """Reads one index; thread-safe, and follows the commits of all processes by itself.
 
-    >>> reader = storage.reader(IndexSpec("transactions", ("card_id",), "ts"))
-    >>> reader.read((7,), ["amount"], limit=10)
+    >>> reader = storage.reader(IndexSpec("transactions", ("card_id",), "ts"))     # doctest: +SKIP
+    >>> reader.read((7,), ["amount"], limit=10)                                    # doctest: +SKIP
     """
 
     def __init__(self, tail: Tail, files: Files, spec: IndexSpec, report: Callable[[Segment], None]) -> None:

@@ -28,7 +28,7 @@ _numbers = itertools.count(1)
 class Snapshot:
     """Rows with ``seq <= cut``; its files stay until :meth:`close`.
 
-    >>> with storage.snapshot() as snapshot, storage.connect() as connection:
+    >>> with storage.snapshot() as snapshot, storage.connect() as connection:      # doctest: +SKIP
     ...     connection.sql(f"SELECT count(*) FROM {snapshot.relation(connection, 'transactions')}")
     """
 

@@ -46,7 +46,7 @@ class Storage:
 
     >>> storage = Storage.open("flights")
     >>> with storage.transaction() as tx:
-    ...     storage.create_table(tx, "trips", {"id": "BIGINT", "at": "TIMESTAMP"}, time="at")
+    ...     table = storage.create_table(tx, "trips", {"id": "BIGINT", "at": "TIMESTAMP"}, time="at")
     """
 
     def __init__(self, path: Path) -> None:
