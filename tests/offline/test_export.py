@@ -125,11 +125,12 @@ def test_the_csv_of_openmldb(tmp_path: Path) -> None:
         "x": [1.5],
         "k": pa.array([3], pa.int32()),
         "e": pa.array([None], pa.float64()),
+        "n": [3],
+        "b": [True],
     }
     made = result(rows, {"y": "multiclass_label", "k": "discrete"})
-    assert (
-        made.to_csv(tmp_path / "a.csv", format="openmldb").read_text() == "6,1.500000,2681491882390849628,\n"
-    )
+    text = made.to_csv(tmp_path / "a.csv", format="openmldb").read_text()
+    assert text == "6,1.500000,2681491882390849628,,3,1\n"
 
 
 # -- LIBSVM

@@ -87,7 +87,7 @@ def write_csv(
 def csv_lines(
     batches: Iterable[pa.RecordBatch], columns: Mapping[str, str], kinds: Mapping[str, Kind]
 ) -> Iterator[pa.Array]:
-    """Yield the lines that OpenMLDB's ``csv(...)`` gives for rows: six digits, NULL as nothing, no quotes."""
+    """Yield the lines that OpenMLDB's ``csv(...)`` gives for rows: floats with six digits, NULL as nothing."""
     for batch in batches:
         parts = []
         for place, (name, type_) in enumerate(columns.items()):
@@ -223,10 +223,11 @@ def libsvm_lines(
 
 def _number(values: pa.Array, form: Format, name: str, kind: Kind | None = None) -> pa.Array:
     """Numbers as text: the shortest that reads back as the same float, or as OpenMLDB writes a kind."""
-    if form == "openmldb" and (kind is None or kind.name in ("continuous", "regression_label")):
-        return _fixed(values, name)
     if pa.types.is_boolean(values.type):
         return values.cast(pa.int8()).cast(pa.string())
+    whole = pa.types.is_integer(values.type)
+    if form == "openmldb" and not whole and (kind is None or kind.name in ("continuous", "regression_label")):
+        return _fixed(values, name)
     if not is_number(duckdb_type(values.type)):
         raise WorkbenchError(f"column {name!r} is not a number", field=name)
     return values.cast(pa.string())

@@ -122,7 +122,7 @@ class Result:
             Columns that are said to be discrete are written as their hash (see :mod:`workbench.offline.hashing`), or
             as they are. Columns of which nothing is said are written as they are.
         format
-            ``openmldb`` writes what OpenMLDB's ``csv(...)`` gives: no header, numbers with six digits, every text
+            ``openmldb`` writes what OpenMLDB's ``csv(...)`` gives: no header, floats with six digits, every text
             hashed, no quotes.
         """
         target, known = Path(path), export.resolved(self.columns, self.kinds, kinds)
@@ -158,7 +158,7 @@ class Result:
         buckets
             How many buckets a discrete column has, where nothing says it.
         format
-            ``openmldb`` writes what OpenMLDB's ``libsvm(...)`` gives: numbers with six digits, and a discrete feature
+            ``openmldb`` writes what OpenMLDB's ``libsvm(...)`` gives: floats with six digits, and a discrete feature
             without buckets as its hash in place of a slot.
 
         Raises

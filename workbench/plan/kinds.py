@@ -74,8 +74,8 @@ def misfit(kind: Kind, type_: str) -> str | None:
         return f"{kind.name} takes a number, not {type_}"
     if kind.name == "binary_label" and type_ != "BOOLEAN" and not is_integer(type_):
         return f"binary_label takes a BOOLEAN or an integer 0 or 1, not {type_}"
-    if kind.name == "multiclass_label" and not is_integer(type_):
-        return f"multiclass_label takes an integer, not {type_}"
+    if kind.name == "multiclass_label" and type_ != "BOOLEAN" and not is_integer(type_):
+        return f"multiclass_label takes an integer or a BOOLEAN, not {type_}"
     if kind.name == "discrete" and (type_.endswith("]") or type_.startswith(("STRUCT", "MAP"))):
         return f"discrete takes a plain value, not {type_}"
     return None

@@ -89,6 +89,9 @@ _HOST = frozenset(
 #: Functions that draw at random, though DuckDB does not say so.
 _RANDOM = frozenset({"reservoir_quantile"})
 
+#: OpenMLDB's functions that write a row as a line of text.
+_INSTANCES = frozenset({"csv", "libsvm", "gcformat"})
+
 #: Parts of DuckDB's grammar that look like functions and are not in its list.
 _SYNTAX = frozenset({"coalesce", "ifnull", "try"})
 
@@ -179,6 +182,12 @@ class Functions:
             )
         if name.casefold() in _SYNTAX:
             return FunctionInfo(name.casefold(), frozenset({"scalar"}), False)
+        if found is None and name.casefold() in _INSTANCES:
+            raise WorkbenchError(
+                f"{name}() writes a row as a line of text in OpenMLDB's dialect only",
+                hint="mark the outputs, continuous(x), discrete(y, 1000), and write the lines with "
+                "result.to_csv(path) or result.to_libsvm(path); or define the view with dialect='openmldb'",
+            )
         if found is None:
             close = did_you_mean(name, [*known, *catalogue.names(), *self._python])
             raise WorkbenchError(f"there is no function {name!r}" + (f"; {close}" if close else ""))

@@ -33,6 +33,18 @@ def unmarked(columns: Mapping[str, ops.Value]) -> dict[str, ops.Value]:
 
 
 def signature(x: Binding, node: exp.Anonymous, translate: Callable[[exp.Expr], ops.Value]) -> Native:
+    """Return the value inside a signature around an output, marked with its kind: see :func:`marked`."""
+    if not _is_output(node):
+        name = node.name.casefold()
+        x.fail(
+            node,
+            f"{name}() says what an output is to a model, and stands around the whole of it",
+            f"write {name}(<expression>) AS name in the SELECT list",
+        )
+    return marked(x, node, translate)
+
+
+def marked(x: Binding, node: exp.Anonymous, translate: Callable[[exp.Expr], ops.Value]) -> Native:
     """Return the value inside a signature, marked with its kind.
 
     Parameters
@@ -45,12 +57,6 @@ def signature(x: Binding, node: exp.Anonymous, translate: Callable[[exp.Expr], o
         Returns the value of an argument.
     """
     name = node.name.casefold()
-    if not _is_output(node):
-        x.fail(
-            node,
-            f"{name}() says what an output is to a model, and stands around the whole of it",
-            f"write {name}(<expression>) AS name in the SELECT list",
-        )
     most = 2 if name == "discrete" else 1
     if not 1 <= len(node.expressions) <= most:
         takes = "one value, and the number of buckets" if most == 2 else "one value"

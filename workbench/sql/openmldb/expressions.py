@@ -13,6 +13,7 @@ from workbench.sql.expressions import Expressions
 from workbench.sql.nodes import braced
 from workbench.sql.openmldb import types as t
 from workbench.sql.openmldb.functions import FUNCTIONS, OpenMLDBFunction
+from workbench.sql.openmldb.instances import FORMATS, instance
 from workbench.sql.scope import Scope
 
 
@@ -345,6 +346,8 @@ class OpenMLDBExpressions(Expressions):
         return self.convert(node, self.translate(node.this, scope), kind)
 
     def node_anonymous(self, node: exp.Anonymous, scope: Scope) -> ops.Value:
+        if node.name.casefold() in FORMATS:
+            return instance(self, node, lambda inner: self.translate(inner, scope))
         known: OpenMLDBFunction | None = FUNCTIONS.get(node.name.casefold())
         windowed = node.name.casefold() == "at" and scope.window is not None
         if known is None or windowed:
