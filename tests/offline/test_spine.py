@@ -151,3 +151,9 @@ def test_where_shows_its_own_place_and_goes_without_a_spine(view: Any) -> None:
     assert "did you mean 'amount'?" in str(caught.value) and "^^^^^" in str(caught.value)
     with pytest.raises(DefinitionError, match="filter the spine itself"):
         view.offline(spine=SPINE, where="id > 1")
+
+
+def test_a_spine_is_filtered_by_any_condition(view: Any) -> None:
+    """DuckDB pushes conditions into the scan of a registered Arrow table, where some are refused."""
+    odd = view.project.define("odd", "SELECT id FROM tx WHERE (id IS DISTINCT FROM 901) OR id = 4")
+    assert odd.offline(spine=SPINE).to_pyarrow().to_pydict() == {"id": [900, 902]}

@@ -122,7 +122,7 @@ def _frequencies(values: list[Any]) -> list[tuple[Any, int]]:
 
 def _topn_frequency(fed: Fed) -> str:
     found, n = [_text(value) for value, _ in _frequencies(fed.known())], fed.constant(1)
-    return ",".join((found + ["NULL"] * n)[:n]) if found else ""
+    return ",".join((found + ["NULL"] * n)[:n]) if fed.rows else ""
 
 
 def _mode_share(fed: Fed) -> float | None:

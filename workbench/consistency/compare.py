@@ -135,7 +135,8 @@ class Compare:
             wanted = self.columns.get(name)
             column = _find(wanted or name, types)
             if column is None and wanted is None:
-                column = _find(f"{self.view}__{name}", types)
+                # as Feast writes full names, and as training sets with prefixes are written here
+                column = _find(f"{self.view}__{name}", types) or _find(f"{self.view}_{name}", types)
             if column is None and wanted is not None:
                 close = did_you_mean(wanted, types)
                 raise NotFound(f"the frame has no column {wanted!r}" + (f"; {close}" if close else ""))

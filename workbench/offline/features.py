@@ -20,7 +20,7 @@ from workbench.plan.failures import failure, function_failure
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql, quote
 from workbench.storage import Snapshot, Storage
-from workbench.storage.session import DEFAULT_THREADS
+from workbench.storage.session import DEFAULT_THREADS, hold
 from workbench.values.types import arrow_schema
 
 BATCH_ROWS = 100_000
@@ -121,7 +121,7 @@ class OfflineFeatures:
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
             placed = with_stored_seqs(connection, snapshot, snapshot.table(self.plan.table), spine)
-            connection.register("__spine", placed)
+            hold(connection, "__spine", placed)
             stored = placed.num_rows > 0 and placed.column("__seq").null_count == 0
             return Anchors("__spine", stored, False, None, ("__row",) if carry_row else (), "__row")
 

@@ -24,6 +24,7 @@ from workbench.plan.request_form import RequestForm
 from workbench.plan.stages import Stage, stages
 from workbench.plan.words import aggregate_words, duration, lookup_words, words
 from workbench.storage import Snapshot, Storage
+from workbench.storage.session import hold
 
 #: How many rows beyond the oldest counted one are shown.
 NEIGHBOURS = 3
@@ -124,7 +125,7 @@ class _Explanation:
             stored = self.snapshot.table(table)
             spine = spine_rows(self.plan, stored.columns, [row], "row")
             spine = with_stored_seqs(self.connection, self.snapshot, stored, spine)
-            self.connection.register("__spine", spine)
+            hold(self.connection, "__spine", spine)
             return Anchors("__spine", stored=False, few=True, order="__row")
         relation = self.snapshot.relation(self.connection, table)
         return Anchors(relation, stored=True, few=True, where=f"a.__seq = {int(row)}")

@@ -269,7 +269,12 @@ class Joins:
         for mine, other in ((part.this, part.expression), (part.expression, part.this)):
             if not (self._is_column_of(mine, rights) and any(r.find(mine.name) is not None for r in rights)):
                 continue
-            columns = list(other.find_all(exp.Column))
+            # What a subquery inside a window reads is not the join's.
+            columns = [
+                c
+                for c in other.find_all(exp.Column)
+                if c.find_ancestor(exp.Query) is part.find_ancestor(exp.Query)
+            ]
             constant = not columns and other.find(exp.Window) is None
             if constant or any(self._is_column_of(column, rights) for column in columns):
                 continue

@@ -13,6 +13,7 @@ from workbench.offline.spine import SEQ
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import quote
 from workbench.storage import Storage
+from workbench.storage.session import hold
 from workbench.values.types import arrow_schema, duckdb_type
 
 BATCH_ROWS = 100_000
@@ -93,10 +94,10 @@ class Spine:
             return rows
         seqs = rows.select(names[:1]).rename_columns(["seq"])
         with storage.snapshot(cut) as snapshot, storage.connect() as connection:
-            connection.register("spine", seqs)
+            hold(connection, "__given", seqs)
             relation = snapshot.relation(connection, plan.table)
             row = connection.execute(
-                f"SELECT count(*) FROM spine s SEMI JOIN {relation} t ON t.__seq = s.seq"
+                f"SELECT count(*) FROM __given s SEMI JOIN {relation} t ON t.__seq = s.seq"
             ).fetchone()
         stored, asked = int(row[0]) if row else 0, rows.num_rows - seqs.column(0).null_count
         if 0 < stored < asked:
