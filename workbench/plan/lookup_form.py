@@ -193,4 +193,5 @@ def _found(lookup: Lookup, alive: str | None = None) -> str:
 def _newest(values: str, source: str, group: str, order: str) -> str:
     """The newest row of each group: greatest ``order``, then latest arrival."""
     rank = f"row_number() OVER (PARTITION BY {group} ORDER BY {order}r.__seq DESC)"
-    return f"SELECT {values} FROM {source} QUALIFY {rank} = 1"
+    # Not {rank} = 1: DuckDB 1.5 rewrites that, and fails where a range condition stands below.
+    return f"SELECT {values} FROM {source} QUALIFY least({rank}, 2) = 1"

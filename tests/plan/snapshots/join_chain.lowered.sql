@@ -35,13 +35,13 @@ FROM __t0 a
 ASOF LEFT JOIN (SELECT r."card" AS __k0, r."card" AS __j0_c0, r."at" AS __time
 FROM (SELECT *, rowid AS __seq
 FROM "logins") r
-QUALIFY row_number() OVER (PARTITION BY r."card", r."at" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a."card" AND a."ts" >= r.__time),
+QUALIFY least(row_number() OVER (PARTITION BY r."card", r."at" ORDER BY r.__seq DESC), 2) = 1) r ON r.__k0 = a."card" AND a."ts" >= r.__time),
 __t2 AS MATERIALIZED (SELECT a.*, r.__j1_c0
 FROM __t1 a
 LEFT JOIN (SELECT r."card" AS __k0, r."limit_" AS __j1_c0
 FROM (SELECT *, rowid AS __seq
 FROM "cards") r
-QUALIFY row_number() OVER (PARTITION BY r."card" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a.__j0_c0)
+QUALIFY least(row_number() OVER (PARTITION BY r."card" ORDER BY r.__seq DESC), 2) = 1) r ON r.__k0 = a.__j0_c0)
 SELECT a."id" AS "id", a.__j1_c0 AS "limit_", (a.__j1_c0 - a."amount") AS "room"
 FROM __t2 a
 WHERE (a.__j1_c0 > 10) ORDER BY a.__anchor

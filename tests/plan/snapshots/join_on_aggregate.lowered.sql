@@ -60,6 +60,6 @@ FROM __t2 a
 ASOF LEFT JOIN (SELECT r."score" AS __k0, r."device" AS __j0_c0, r."at" AS __time
 FROM (SELECT *, rowid AS __seq
 FROM "logins") r
-QUALIFY row_number() OVER (PARTITION BY r."score", r."at" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a."__v0" AND a."ts" >= r.__time)
+QUALIFY least(row_number() OVER (PARTITION BY r."score", r."at" ORDER BY r.__seq DESC), 2) = 1) r ON r.__k0 = a."__v0" AND a."ts" >= r.__time)
 SELECT a."id" AS "id", a.__j0_c0 AS "device"
 FROM __t3 a ORDER BY a.__anchor

@@ -58,13 +58,13 @@ FROM __t1 a
 LEFT JOIN (SELECT r."card" AS __k0, r."opened" AS __j0_c0
 FROM (SELECT *, rowid AS __seq
 FROM "cards") r
-QUALIFY row_number() OVER (PARTITION BY r."card" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a."card"),
+QUALIFY least(row_number() OVER (PARTITION BY r."card" ORDER BY r.__seq DESC), 2) = 1) r ON r.__k0 = a."card"),
 __t3 AS MATERIALIZED (SELECT a.*, r.__j1_c0
 FROM __t2 a
 ASOF LEFT JOIN (SELECT r."card" AS __k0, r."score" AS __j1_c0, r."at" AS __time
 FROM (SELECT *, rowid AS __seq
 FROM "logins") r
-QUALIFY row_number() OVER (PARTITION BY r."card", r."at" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a."card" AND a."ts" >= r.__time),
+QUALIFY least(row_number() OVER (PARTITION BY r."card", r."at" ORDER BY r.__seq DESC), 2) = 1) r ON r.__k0 = a."card" AND a."ts" >= r.__time),
 __t4 AS MATERIALIZED (SELECT a.__seq AS __seq, a."ts" AS "ts", a."id" AS "id", a."n" AS "n", a."mcc" AS "mcc", a.__j0_c0 AS "__v0", a.__j1_c0 AS "__v1"
 FROM __t3 a),
 __t5 AS MATERIALIZED (SELECT a.__anchor, a.__seq, r.* EXCLUDE (__seq)

@@ -25,6 +25,6 @@ FROM __t0 a
 ASOF LEFT JOIN (SELECT r."card" AS __k0, r."device" AS __j0_c0, r."score" AS __j0_c1, r."at" AS __j0_c2, r."at" AS __time
 FROM (SELECT *, rowid AS __seq
 FROM "logins") r
-QUALIFY row_number() OVER (PARTITION BY r."card", r."at" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a."card" AND a."ts" >= r.__time)
+QUALIFY least(row_number() OVER (PARTITION BY r."card", r."at" ORDER BY r.__seq DESC), 2) = 1) r ON r.__k0 = a."card" AND a."ts" >= r.__time)
 SELECT a."id" AS "id", a.__j0_c0 AS "device", (a.__j0_c1 + 1) AS "next_score", (a."ts" - a.__j0_c2) AS "since"
 FROM __t1 a ORDER BY a.__anchor

@@ -71,6 +71,6 @@ __t4 AS MATERIALIZED (SELECT a.*, r.__j0_c0, r.__j0_c1
 FROM __t0 a
 ASOF LEFT JOIN (SELECT r."card" AS __k0, r."device" AS __j0_c0, r."tries" AS __j0_c1, r."at" AS __time
 FROM __t3 r
-QUALIFY row_number() OVER (PARTITION BY r."card", r."at" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a."card" AND a."ts" >= r.__time)
+QUALIFY least(row_number() OVER (PARTITION BY r."card", r."at" ORDER BY r.__seq DESC), 2) = 1) r ON r.__k0 = a."card" AND a."ts" >= r.__time)
 SELECT a."id" AS "id", a.__j0_c0 AS "device", a.__j0_c1 AS "tries"
 FROM __t4 a ORDER BY a.__anchor

@@ -54,7 +54,7 @@ FROM __t1 a
 LEFT JOIN (SELECT r."card" AS __k0, r."limit_" AS __j0_c0
 FROM (SELECT *, rowid AS __seq
 FROM "cards") r
-QUALIFY row_number() OVER (PARTITION BY r."card" ORDER BY r.__seq DESC) = 1) r ON r.__k0 = a."card"),
+QUALIFY least(row_number() OVER (PARTITION BY r."card" ORDER BY r.__seq DESC), 2) = 1) r ON r.__k0 = a."card"),
 __t3 AS MATERIALIZED (SELECT a.__seq AS __seq, a."ts" AS "ts", a."id" AS "id", a."card" AS "card", a.__j0_c0 AS "__v0"
 FROM __t2 a),
 __t4 AS MATERIALIZED (SELECT a.*
