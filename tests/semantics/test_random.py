@@ -1,6 +1,6 @@
 """Random tables and queries: the offline engine, the request engine and a brute-force evaluator agree on every value.
 
-``SEMANTICS_PAIRS`` (default 400) sets how many table x query pairs are compared in all; ``SEMANTICS_SEED`` shifts the
+``SEMANTICS_PAIRS`` (default 1,100) sets how many table x query pairs are compared in all; ``SEMANTICS_SEED`` shifts the
 seeds, to look at other ones. A failure prints its seed and a small reproduction. ``python -m tests.semantics`` compares
 many thousands.
 """
@@ -25,7 +25,7 @@ from .query import Query
 from .reproduce import describe, minimise
 from .text import render
 
-PAIRS = int(os.environ.get("SEMANTICS_PAIRS", "400"))
+PAIRS = int(os.environ.get("SEMANTICS_PAIRS", "1100"))
 FIRST = int(os.environ.get("SEMANTICS_SEED", "0"))
 SETS = max(1, PAIRS // (STATES * QUERIES))
 
