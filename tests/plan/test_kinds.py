@@ -27,7 +27,7 @@ def test_what_is_no_kind(text: str) -> None:
         ("continuous", ["BIGINT", "DOUBLE", "DECIMAL(9,2)", "BOOLEAN"], ["VARCHAR", "DATE", "BIGINT[]"]),
         ("regression_label", ["DOUBLE", "UTINYINT"], ["VARCHAR", "TIMESTAMP"]),
         ("binary_label", ["BOOLEAN", "INTEGER"], ["DOUBLE", "VARCHAR"]),
-        ("multiclass_label", ["INTEGER", "HUGEINT"], ["BOOLEAN", "DOUBLE", "VARCHAR"]),
+        ("multiclass_label", ["INTEGER", "HUGEINT", "BOOLEAN"], ["DOUBLE", "VARCHAR"]),
         ("discrete", ["VARCHAR", "BIGINT", "DATE"], ["BIGINT[]", "STRUCT(a BIGINT)", "MAP(VARCHAR, INTEGER)"]),
     ],
 )  # fmt: skip
