@@ -205,12 +205,12 @@ class Evaluator:
         if not matches:
             return None
         newest = matches[-1][2][join.alias]
-        return self._grouped(join, [match[2] for match in matches], newest) if join.group else newest
+        return self._grouped(join, [match[2] for match in matches], newest, now) if join.group else newest
 
-    def _grouped(self, join: Join, rows: list[Environment], newest: Row) -> Row | None:
-        """The aggregates of a grouped subquery over the matching rows, oldest first."""
+    def _grouped(self, join: Join, rows: list[Environment], newest: Row, now: datetime | None) -> Row | None:
+        """The aggregates of a grouped subquery over the matching rows, oldest first, as of the row that asks."""
         chosen = [Numbered(0, None, inside) for inside in rows]
-        run = Run(rows[-1], None, lambda _: WindowRows(chosen, {}))
+        run = Run(rows[-1], now, lambda _: WindowRows(chosen, {}))
         keys = {right.name: newest[right.name] for right, _ in join.keys}
         if join.having is not None and not run.holds(join.having, rows[-1]):
             return None
