@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 import workbench
 
@@ -36,6 +39,19 @@ def test_offline_request_and_brute_force_agree(seed: int, tmp_path: Path) -> Non
     outcome = run_set(workbench.open(tmp_path / "project"), seed, CLAUSES)
     if outcome.failures:
         pytest.fail(f"{outcome.failures[0]}\n\n{smaller(outcome.failures[0], tmp_path)}", pytrace=False)
+
+
+@hypothesis.seed(FIRST)
+@hypothesis.settings(max_examples=15, deadline=None, database=None)
+@hypothesis.given(
+    seed=strategies.integers(0, 10**6),
+    clauses=strategies.frozensets(strategies.sampled_from(sorted(CLAUSES))),
+)
+def test_any_clauses_together(seed: int, clauses: frozenset[str]) -> None:
+    """Chosen clauses alone, so that of a failure only those are left that it takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = run_set(workbench.open(folder), seed, clauses, queries=2)
+    assert not outcome.failures, str(outcome.failures[0])
 
 
 def smaller(failure: Failure, folder: Path) -> str:
