@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from workbench.online import Engine
     from workbench.storage import Storage
+    from workbench.storage.watch import ChangeCounter
 
 POLL_SECONDS = 0.05
 HEARTBEAT_SECONDS = 5.0
@@ -88,7 +89,7 @@ class ServingState:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="workbench")
         self.snapshot = Snapshot()
         self.stopping = False
-        self._counter: int | None = None
+        self._counter: ChangeCounter | None = None
         self._generation = -1
         self._folded: dict[str, str] = {}
         self._loaded: dict[VersionKey, ServedView] = {}

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import Conflict, StorageError
+from workbench.storage.watch import ChangeCounter, Watch
 
 BUSY_SECONDS = 60.0
 
@@ -49,7 +50,6 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._closed = False
-        self._opened = 0
         self._start()
         _databases.add(self)
 
@@ -59,6 +59,8 @@ class Database:
         self._handles_lock = threading.Lock()
         self._write_lock = threading.RLock()
         self._poll = self._new_handle()
+        self._watch = Watch()
+        self._watched = 0
         self._schemas: set[tuple[str, str]] = set()
 
     @contextlib.contextmanager
@@ -124,13 +126,20 @@ class Database:
         with handle.lock, translated():
             return self._connection(handle).execute(sql, params).fetchall()
 
-    def change_counter(self) -> int:
-        """Return a number that differs whenever any process or thread has committed since (about 3 µs)."""
+    def change_counter(self) -> ChangeCounter:
+        """Return a value that differs whenever any process or thread has committed since (about 0.3 µs)."""
+        return self._watch.read() or self._look_again()
+
+    def _look_again(self) -> ChangeCounter:
         handle = self._poll
         with handle.lock, translated():
+            opened = handle.connection is None
+            # In WAL mode, reading maps the log's index and finishes its recovery after a crash.
             version: int = self._connection(handle).execute("PRAGMA data_version").fetchone()[0]
-            # data_version restarts with the connection; the count of openings keeps values apart.
-            return (self._opened << 32) + version
+            if opened or not self._watched:
+                self._connection(handle).execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+                self._watched = self._watch.begin(self.path)
+            return self._watch.read() or (self._watched, version)
 
     @property
     def in_transaction(self) -> bool:
@@ -212,10 +221,12 @@ class Database:
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         handle.connection = connection
-        self._opened += 1
         return connection
 
     def _disconnect(self, handle: _Handle) -> None:
+        if handle is self._poll:
+            self._watch.end()
+            self._watched = 0
         if handle.connection is not None:
             handle.connection.close()
             handle.connection = None

@@ -33,6 +33,7 @@ from workbench.storage.model import IndexInfo, IndexSpec, Receipt, StoredTable
 from workbench.storage.reader import IndexReader
 from workbench.storage.snapshot import Snapshot
 from workbench.storage.tail import Tail
+from workbench.storage.watch import ChangeCounter
 
 FORMAT = "1"
 DATABASE = "workbench.db"
@@ -114,8 +115,8 @@ class Storage:
         """Create a room's own tables once (``name`` is the room's); Conflict when another version made them."""
         self._database.ensure_schema(name, ddl)
 
-    def change_counter(self) -> int:
-        """Return a number that differs whenever anybody has committed since (about 3 µs); poll it per request."""
+    def change_counter(self) -> ChangeCounter:
+        """Return a value that differs whenever anybody has committed since (about 0.3 µs); poll it per request."""
         return self._database.change_counter()
 
     def connect(

@@ -13,6 +13,7 @@ from workbench.storage.database import Database
 from workbench.storage.delta import Delta
 from workbench.storage.log import Record, decode_batch
 from workbench.storage.manifest import Manifest, TableEntry, read_counters, read_manifest
+from workbench.storage.watch import ChangeCounter
 from workbench.values.types import arrow_schema
 
 
@@ -43,11 +44,11 @@ class Tail:
         self._database = database
         self._schemas: dict[int, pa.Schema] = {}
         self._lock = threading.Lock()
-        self._known: tuple[State | None, int] = (None, -1)
+        self._known: tuple[State | None, ChangeCounter] = (None, (-1, 0))
         _instances.add(self)
 
     def state(self) -> State:
-        """Return the newest committed state; about 3 µs when nothing was committed since the last call."""
+        """Return the newest committed state; about 0.5 µs when nothing was committed since the last call."""
         state, counter = self._known
         if state is not None and self._database.change_counter() == counter:
             return state
@@ -60,7 +61,7 @@ class Tail:
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
-        self._known = (None, -1)
+        self._known = (None, (-1, 0))
 
     def _read(self, known: State | None) -> State:
         with self._database.watching() as connection:
