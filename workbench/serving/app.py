@@ -52,8 +52,8 @@ def create_app(
     """
     settings = settings or Settings.from_environment()
     storage = Storage.open(Path(path))
-    state = ServingState(storage, settings.threads)
     metrics = Metrics()
+    state = ServingState(storage, settings.threads, metrics.generation)
     features, rows = Features(state, settings), TableRows(state, settings)
     app = _declare(state, features, rows, Views(state, metrics), Health(state, metrics), background)
     return Gateway(

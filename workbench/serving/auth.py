@@ -26,6 +26,12 @@ class Authenticator:
         self._generation = -1
         self._right: dict[bytes, KeyInfo] = {}
 
+    def known(self, given: bytes | None, generation: int) -> KeyInfo | None:
+        """Return what a key may do that was right before in this generation; None for any other."""
+        if given is None or generation != self._generation:
+            return None
+        return self._right.get(hashlib.sha256(given).digest())
+
     def identify(self, call: Call, generation: int) -> None:
         """Set ``call.key``.
 

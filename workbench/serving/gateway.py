@@ -11,9 +11,10 @@ import re
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
-from workbench.serving import log
 from workbench.serving.auth import Authenticator
 from workbench.serving.call import Call, ClientGone, Message, Receive, Reply, Scope, Send, settle
+from workbench.serving.fast import FastLane
+from workbench.serving.log import AccessLog
 from workbench.serving.metrics import Metrics
 from workbench.serving.problems import Problem
 from workbench.serving.settings import Settings
@@ -58,7 +59,10 @@ class Gateway:
         self._features = features
         self._rows = rows
         self._keys = Authenticator(state.storage)
+        self._log = AccessLog()
         self._in_flight = 0
+        #: What the protocol asks before this application: plain requests for features.
+        self.fast = FastLane(state, self._keys, metrics, self._log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection of the server."""
@@ -68,6 +72,7 @@ class Gateway:
             await send({"type": "websocket.close", "code": 1000})
         else:
             await self._inner(scope, receive, send)
+            self._log.flush()
 
     async def _serve(self, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
         started, status = perf_counter(), CLIENT_CLOSED
@@ -84,14 +89,15 @@ class Gateway:
             pass
         finally:
             self._in_flight -= 1
+            self._metrics.in_flight(self._in_flight)
             seconds = perf_counter() - started
             self._metrics.record(call, status, seconds)
-            log.access(call, status, seconds)
+            self._log.add(call, status, seconds)
 
     async def _admit(self, call: Call) -> Reply:
         """Return a reply with status 0, or raise what refuses the call."""
         generation = self._state.poll()
-        self._metrics.begin(self._in_flight, self._state.snapshot.generation)
+        self._metrics.in_flight(self._in_flight)
         self._keys.identify(call, generation)
         if self._in_flight > self._settings.max_in_flight and call.path.startswith("/v1/"):
             limit = f"{self._settings.max_in_flight} requests are being worked on; try again"

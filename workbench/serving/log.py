@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import os
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +16,8 @@ import orjson
 from workbench.serving.call import Call
 
 MAX_BYTES = 64 << 20
+KEPT_SECONDS = 0.2
+KEPT_LINES = 1000
 
 
 class JsonLines(logging.Formatter):
@@ -38,22 +43,66 @@ def configure() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
-def access(call: Call, status: int, seconds: float) -> None:
-    """Write the line of one request."""
-    line = {
-        "time": _now(),
-        "request_id": call.request_id,
-        "method": call.method,
-        "route": call.route,
-        "target": call.target,
-        "version": call.version,
-        "status": status,
-        "ms": round(seconds * 1000, 3),
-    }
-    try:
-        os.write(2, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-    except OSError:
-        return  # a full disk must not fail the request
+class AccessLog:
+    """A line for each request, written a moment later and many at a time; errors are written at once.
+
+    What is kept back is lost when the process is killed: at most :data:`KEPT_SECONDS` of requests that went well.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[float, str, str, str, str, str, int, float]] = []
+        self._second = (0, "")
+
+    def add(self, call: Call, status: int, seconds: float) -> None:
+        """Note one request."""
+        self.note(call.request_id, call.method, call.route, call.target, call.version, status, seconds)
+
+    def note(
+        self,
+        request_id: str,
+        method: str,
+        route: str,
+        target: str,
+        version: str,
+        status: int,
+        seconds: float,
+    ) -> None:
+        """Note one request."""
+        kept = self._kept
+        if not kept:
+            asyncio.get_running_loop().call_later(KEPT_SECONDS, self.flush)
+        kept.append((time.time(), request_id, method, route, target, version, status, seconds))
+        if status >= 400 or len(kept) >= KEPT_LINES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is kept."""
+        kept, self._kept = self._kept, []
+        if kept:
+            text = b"".join(
+                orjson.dumps(
+                    {
+                        "time": self._time(moment),
+                        "request_id": request_id,
+                        "method": method,
+                        "route": route,
+                        "target": target,
+                        "version": version,
+                        "status": status,
+                        "ms": round(seconds * 1000, 3),
+                    },
+                    option=orjson.OPT_APPEND_NEWLINE,
+                )
+                for moment, request_id, method, route, target, version, status, seconds in kept
+            )
+            with contextlib.suppress(OSError):  # a full disk must not fail the request
+                os.write(2, text)
+
+    def _time(self, moment: float) -> str:
+        second = int(moment)
+        if self._second[0] != second:
+            self._second = (second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+        return f"{self._second[1]}.{int((moment - second) * 1000):03d}Z"
 
 
 def keep_bounded(path: Path, max_bytes: int = MAX_BYTES) -> None:

@@ -13,10 +13,13 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from importlib.abc import MetaPathFinder
 from pathlib import Path
+from typing import cast
 
 from workbench.serving import log
+from workbench.serving.counters import end_worker
 from workbench.serving.settings import SHARED_FOLDER
 
 GRACE_SECONDS = 30
@@ -51,6 +54,7 @@ def run_worker(path: Path, listener: socket.socket, log_file: Path | None = None
     import uvicorn
 
     from workbench.serving.app import create_app
+    from workbench.serving.protocol import Protocol
 
     supervisor = os.getppid() if SHARED_FOLDER in os.environ else None
 
@@ -63,10 +67,11 @@ def run_worker(path: Path, listener: socket.socket, log_file: Path | None = None
                 logger.error("the supervisor is gone; this worker stops")
                 os.kill(os.getpid(), signal.SIGTERM)
 
+    app = create_app(path, background=[upkeep])
     config = uvicorn.Config(
-        create_app(path, background=[upkeep]),
+        app,
         loop="uvloop",
-        http="httptools",
+        http=cast(type[asyncio.Protocol], partial(Protocol, app.fast)),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -129,10 +134,8 @@ class Supervisor:
     def _is_done(self, worker: subprocess.Popen[bytes]) -> bool:
         if worker.poll() is None:
             return False
-        from prometheus_client.multiprocess import mark_process_dead
-
         logger.error("worker %s ended with %s; another one is started", worker.pid, worker.returncode)
-        mark_process_dead(worker.pid, self._folder)
+        end_worker(Path(self._folder), worker.pid)
         return True
 
     def _finish(self) -> None:

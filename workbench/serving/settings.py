@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, fields
 
 MEGABYTE = 1 << 20
-SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # set by the supervisor for its workers: where they count together
+SHARED_FOLDER = "WORKBENCH_COUNTERS"  # set by the supervisor for its workers: where they count together
 
 
 @dataclass(frozen=True)

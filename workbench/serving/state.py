@@ -50,7 +50,10 @@ def load_engine(storage: Storage, plan: FeaturePlan) -> Engine:
 
 @dataclass(eq=False)
 class ServedView:
-    """One loaded version of a view; ``columns`` are all of the anchor's table, ``needed`` those a row must carry."""
+    """One loaded version of a view; ``columns`` are all of the anchor's table, ``needed`` those a row must carry.
+
+    ``plain`` says that the JSON encoder carries all features but numbers that are not finite without ``encode``.
+    """
 
     view: str
     version: int
@@ -59,6 +62,7 @@ class ServedView:
     columns: Mapping[str, str]
     needed: frozenset[str]
     encode: Callable[[dict[str, Any]], dict[str, Any]]
+    plain: bool
     leases: int = 0
     retired: bool = False
 
@@ -84,8 +88,9 @@ class Snapshot:
 class ServingState:
     """The deployments of one project in one worker; its methods belong to the event loop unless they say so."""
 
-    def __init__(self, storage: Storage, threads: int) -> None:
+    def __init__(self, storage: Storage, threads: int, told: Callable[[int], None]) -> None:
         self.storage = storage
+        self._told = told
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="workbench")
         self.snapshot = Snapshot()
         self.stopping = False
@@ -193,6 +198,7 @@ class ServingState:
             await asyncio.sleep(RETRY_SECONDS)
             return
         self.snapshot = snapshot
+        self._told(snapshot.generation)
         self._folded = {name.casefold(): name for name in snapshot.endpoints}
         before, self._loaded = self._loaded, loaded
         for served in before.values():
@@ -256,6 +262,7 @@ class ServingState:
             columns=MappingProxyType(dict(self.storage.table(plan.table).columns)),
             needed=frozenset(plan.request_columns) - {plan.base.time},
             encode=wire.encoder(plan.features),
+            plain=all(wire.is_plain(kind) for kind in plan.features.values()),
         )
 
     def _close_if_done(self, served: ServedView) -> None:

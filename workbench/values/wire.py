@@ -73,6 +73,16 @@ def is_beyond(value: Any) -> bool:
     return isinstance(value, str) and _BEYOND.fullmatch(value) is not None
 
 
+def is_plain(duckdb_type: str) -> bool:
+    """Whether orjson writes all values of a type as :func:`encode` does, but numbers that are not finite.
+
+    >>> is_plain("BIGINT"), is_plain("DOUBLE"), is_plain("TIMESTAMP"), is_plain("DECIMAL(9,2)")
+    (True, True, True, False)
+    """
+    node = parse(duckdb_type)
+    return _encoder(node) is None or (isinstance(node, Scalar) and node.name in _PLAIN)
+
+
 def encoder(columns: Mapping[str, str]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Return a function that encodes rows of these columns, compiled once for all of them.
 
@@ -94,6 +104,8 @@ def encoder(columns: Mapping[str, str]) -> Callable[[Mapping[str, Any]], dict[st
 
 
 # --- encoding ---
+
+_PLAIN = frozenset(("DOUBLE", "FLOAT", "TIMESTAMP", "DATE", "UUID"))
 
 
 @lru_cache(maxsize=4096)
