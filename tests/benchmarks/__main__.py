@@ -1,6 +1,6 @@
 """Measure, print one table and write it as JSON.
 
-python -m tests.benchmarks [NAME ...] [--scale 0.1] [--json tests/artifacts/bench.json]
+python -m tests.benchmarks [NAME ...] [--scale 0.1] [--folder DIR] [--json tests/artifacts/bench.json]
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import definition, lowered, preview, request, rows, training
+from tests.benchmarks import (
+    definition,
+    endpoints,
+    engine,
+    lowered,
+    preview,
+    request,
+    rows,
+    spine,
+    storage,
+    training,
+)
 from tests.benchmarks.runner import Measurement, machine
 
 BENCHMARKS = {
@@ -26,6 +37,10 @@ BENCHMARKS = {
     "request": request.run,
     "training": training.run,
     "rows": rows.run,
+    "engine": engine.run,
+    "endpoints": endpoints.run,
+    "spine": spine.run,
+    "storage": storage.run,
 }
 
 
@@ -34,6 +49,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default all")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the rows; 1 is what is quoted")
+    parser.add_argument(
+        "--folder", type=Path, help="where data is kept for the next run; default a temporary one"
+    )
     parser.add_argument("--json", type=Path, default=Path(__file__).parents[1] / "artifacts" / "bench.json")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - BENCHMARKS.keys()
@@ -41,10 +59,12 @@ def main() -> None:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     measured: list[Measurement] = []
     before = machine()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         for name in arguments.names or BENCHMARKS:
             print(f"{name} …", file=sys.stderr, flush=True)
-            measured += BENCHMARKS[name](Path(folder), arguments.scale)
+            measured += BENCHMARKS[name](folder, arguments.scale)
     after = machine()
     show(measured)
     load = f"{before['load_average'][0]} before, {after['load_average'][0]} after"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,11 +15,9 @@ from workbench.cli.shared import (
     JsonOption,
     ProjectOption,
 )
+from workbench.errors import NotFound
 from workbench.locate import write_marker
 from workbench.terminal import say, say_json
-
-if TYPE_CHECKING:
-    pass
 
 
 def init(
@@ -41,6 +41,29 @@ def demo(
     run(keep=keep, json=as_json)
 
 
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which measurements; default all.")
+    ] = None,
+    scale: Annotated[float, typer.Option("--scale", help="Share of the rows; 1 is what is quoted.")] = 1.0,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Where data is kept for the next run.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="The file for the numbers.")] = None,
+) -> None:
+    """Measure, next to what people use instead, and print one table; from a source checkout."""
+    checkout = Path(workbench.__file__).resolve().parents[1]
+    if not (checkout / "tests" / "benchmarks" / "__main__.py").exists():
+        raise NotFound(
+            "the benchmarks are not part of the installed package",
+            hint="run them from a source checkout: make bench",
+        )
+    command = [sys.executable, "-m", "tests.benchmarks", *(names or []), "--scale", str(scale)]
+    for option, path in (("--folder", folder), ("--json", json)):
+        command += [option, str(path.expanduser().resolve())] if path is not None else []
+    raise typer.Exit(subprocess.run(command, cwd=checkout, check=False).returncode)
+
+
 def docs(
     name: Annotated[
         str | None, typer.Argument(metavar="PAGE", help="The page; without it, their names.")
@@ -55,7 +78,6 @@ def docs(
 def doctor(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Look at the installation and the project; exit code 1 when something is wrong."""
     from workbench.doctor import examine
-    from workbench.errors import NotFound
     from workbench.locate import project_path
 
     try:
