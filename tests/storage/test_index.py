@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from tests.storage.support import BY_CARD, payments
 from workbench.errors import NotFound, RowError, StorageError, WorkbenchError
 from workbench.storage import IndexSpec, Storage
 
+FORMER = Path(__file__).with_name("data") / "project_of_arrow_segments.zip"
 BY_SHOP = IndexSpec("payments", ("shop",), "at")
 
 
@@ -188,3 +190,26 @@ def test_a_key_of_the_wrong_kind_is_refused_and_an_impossible_one_finds_nothing(
 def test_a_spec_has_a_stable_id() -> None:
     assert BY_CARD.id == IndexSpec("payments", ("card",), "at").id
     assert BY_CARD.id not in (BY_SHOP.id, IndexSpec("payments", ("card",), None).id)
+
+
+def test_a_project_of_the_former_layout_gets_its_indexes_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.unpack_archive(FORMER, tmp_path / "former")
+    with caplog.at_level("WARNING", "workbench.storage.index"):
+        storage = Storage.open(tmp_path / "former")
+    assert "again in the layout of this version" in caplog.text
+    assert "built to 100%" in caplog.text
+    (info,) = storage.indexes()
+    assert (info.spec, info.columns, info.live) == (BY_CARD, ("amount", "shop", "tags"), True)
+    answer = storage.reader(BY_CARD).read((1,), ["amount", "shop", "tags"]).to_pylist()
+    numbers = range(28, 0, -3)
+    assert [row["amount"] for row in answer] == [float(n) if n % 4 else None for n in numbers]
+    assert [row["shop"] for row in answer] == [f"shop{n % 2}" for n in numbers]
+    assert [row["tags"] for row in answer] == [["t"] * (n % 3) for n in numbers]
+    storage.close()
+    caplog.clear()
+    storage = Storage.open(tmp_path / "former")
+    assert not caplog.text
+    assert all(path.suffix == ".seg" for path in (tmp_path / "former" / "segments").iterdir())
+    storage.close()

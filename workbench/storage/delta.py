@@ -16,7 +16,7 @@ import pyarrow as pa
 from workbench.storage.arrays import int64_array
 from workbench.storage.keys import KeyCodec, Physical, ord_values
 from workbench.storage.log import Record
-from workbench.storage.segments import with_null_ord
+from workbench.storage.ordering import with_null_ord
 
 
 class Run:

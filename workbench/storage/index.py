@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from workbench.errors import NotFound, WorkbenchError, did_you_mean
 from workbench.storage.database import Database
@@ -20,29 +21,22 @@ from workbench.storage.manifest import (
     read_manifest,
 )
 from workbench.storage.model import (
-    ORD,
-    SEQ,
+    SUFFIX,
     ColumnFile,
     IndexInfo,
     IndexSpec,
+    Needs,
     Part,
     Segment,
     StoredIndex,
     StoredTable,
 )
-from workbench.storage.segments import KEYS, build_segment
+from workbench.storage.segments import SegmentBuilder
 from workbench.storage.tables import no_such_table
 
 Progress = Callable[[float], None]
 
-
-@dataclass(frozen=True)
-class Job:
-    """Files to build for one part: missing columns, or the whole segment."""
-
-    part: Part
-    columns: tuple[str, ...]
-    whole: bool
+logger = logging.getLogger(__name__)
 
 
 class Indexes:
@@ -56,13 +50,13 @@ class Indexes:
         self._database = database
         self._files = files
 
-    def ensure(
-        self, spec: IndexSpec, columns: Collection[str], *, live: bool, progress: Progress | None = None
-    ) -> None:
-        """Make an index exist, complete and with at least these columns.
+    def ensure(self, spec: IndexSpec, needs: Needs, *, live: bool, progress: Progress | None = None) -> None:
+        """Make an index exist, complete and with at least what is needed.
 
         Parameters
         ----------
+        needs
+            What it shall hold besides what it has.
         live
             True: a deployment relies on it. False: a draft, unless it is live already.
         progress
@@ -73,19 +67,36 @@ class Indexes:
         NotFound
             For an unknown table or column.
         WorkbenchError
-            For columns that cannot be keys or an order.
+            For columns that cannot be keys or an order, or SQL that does not fit the table.
         StorageError
             When the disk refuses.
         """
         entry, index = self._look(spec)
-        wanted = _check(spec, entry.table, columns)
+        wanted = _check(spec, entry.table, needs)
         if index is not None and self._satisfied(entry, index, wanted, live):
             return
         with self._files.lock(f"table-{entry.table.id}"):
             entry, index = self._look(spec)
-            wanted = _check(spec, entry.table, {*columns, *(index.columns if index else ())})
+            wanted = _check(spec, entry.table, index.needs | needs if index else needs)
             if index is None or not self._satisfied(entry, index, wanted, live):
                 self._build(spec, entry, index, wanted, live, progress)
+
+    def renew(self) -> None:
+        """Build the segments again that an earlier version made in another layout: live indexes; drafts go."""
+        old = self._database.query(
+            "SELECT DISTINCT index_id FROM segments JOIN segment_files ON segment_id = segments.id"
+            " WHERE path NOT LIKE ?",
+            (f"%{SUFFIX}",),
+        )
+        outdated = {row["index_id"] for row in old}
+        for index in self.stored() if outdated else []:
+            if index.id not in outdated:
+                continue
+            if index.live:
+                logger.warning("building the index %s again in the layout of this version", index.spec)
+                self.ensure(index.spec, index.needs, live=True, progress=_logged(index.spec))
+            else:
+                self._drop_draft(index.id)
 
     def drop_drafts(self, keep: Collection[IndexSpec] = ()) -> None:
         """Drop every index that is not live, except those in ``keep``.
@@ -149,9 +160,8 @@ class Indexes:
         built: dict[int, list[ColumnFile]] = {}
         try:
             for index in indexes:
-                built[index.id] = build_segment(
-                    self._files, table, index.spec, part.path, index.columns, whole=True
-                )
+                builder = SegmentBuilder(self._files, table, index.spec, part, index.needs, {})
+                built[index.id] = builder.build()
         except BaseException:
             self._files.discard(*paths_of(built))
             raise
@@ -165,25 +175,25 @@ class Indexes:
             raise no_such_table(spec.table, list(manifest.by_name))
         return entry, manifest.indexes.get(spec)
 
-    def _satisfied(self, entry: TableEntry, index: StoredIndex, wanted: tuple[str, ...], live: bool) -> bool:
+    def _satisfied(self, entry: TableEntry, index: StoredIndex, wanted: Needs, live: bool) -> bool:
         return (
-            set(wanted) <= set(index.columns)
+            index.needs.covers(wanted)
             and (index.live or not live)
-            and not self._jobs(entry, index, wanted)
+            and not self._jobs(entry, index.spec, index, wanted)
         )
 
-    def _jobs(self, entry: TableEntry, index: StoredIndex | None, wanted: tuple[str, ...]) -> list[Job]:
+    def _jobs(
+        self, entry: TableEntry, spec: IndexSpec, index: StoredIndex | None, wanted: Needs
+    ) -> list[SegmentBuilder]:
         segments = {segment.part.id: segment for segment in index.segments} if index else {}
         jobs = []
         for part in entry.parts:
             segment = segments.get(part.id)
-            present = (
-                {file.column for file in segment.files.values() if self._intact(file)} if segment else set()
-            )
-            if not {KEYS, ORD, SEQ} <= present:
-                jobs.append(Job(part, wanted, whole=True))
-            elif missing := tuple(name for name in wanted if name not in present):
-                jobs.append(Job(part, missing, whole=False))
+            files = segment.files if segment else {}
+            present = {name: file for name, file in files.items() if self._intact(file)}
+            builder = SegmentBuilder(self._files, entry.table, spec, part, wanted, present)
+            if builder.missing:
+                jobs.append(builder)
         return jobs
 
     def _intact(self, file: ColumnFile) -> bool:
@@ -197,19 +207,17 @@ class Indexes:
         spec: IndexSpec,
         entry: TableEntry,
         index: StoredIndex | None,
-        wanted: tuple[str, ...],
+        wanted: Needs,
         live: bool,
         progress: Progress | None,
     ) -> None:
-        jobs = self._jobs(entry, index, wanted)
+        jobs = self._jobs(entry, spec, index, wanted)
         total = sum(job.part.rows for job in jobs) or 1
         done = 0
         built: dict[int, list[ColumnFile]] = {}
         try:
             for job in jobs:
-                built[job.part.id] = build_segment(
-                    self._files, entry.table, spec, job.part.path, job.columns, whole=job.whole
-                )
+                built[job.part.id] = job.build()
                 done += job.part.rows
                 if progress is not None:
                     progress(done / total)
@@ -223,16 +231,16 @@ class Indexes:
         spec: IndexSpec,
         table: StoredTable,
         index: StoredIndex | None,
-        wanted: tuple[str, ...],
+        wanted: Needs,
         live: bool,
-        jobs: list[Job],
+        jobs: list[SegmentBuilder],
         built: dict[int, list[ColumnFile]],
     ) -> None:
         with self._database.transaction() as connection:
             if connection.execute("SELECT 1 FROM tables WHERE id = ?", (table.id,)).fetchone() is None:
                 raise NotFound(f"table {table.name!r} was dropped")
             version = bump_version(connection)
-            names = json.dumps(list(wanted))
+            names = wanted.to_json()
             if index is None:
                 cursor = connection.execute(
                     "INSERT INTO indexes (table_id, keys, order_column, live, columns) VALUES (?, ?, ?, ?, ?)",
@@ -254,12 +262,16 @@ class Indexes:
                 insert_segment_files(connection, index_id, job.part.id, built[job.part.id])
 
 
-def _forget_files(connection: sqlite3.Connection, index_id: int, job: Job) -> None:
-    """Forget column files that are named but not on disk any more."""
+def _logged(spec: IndexSpec) -> Progress:
+    return lambda share: logger.warning("the index %s is built to %.0f%%", spec, 100 * share)
+
+
+def _forget_files(connection: sqlite3.Connection, index_id: int, job: SegmentBuilder) -> None:
+    """Forget files that are named but not intact on disk any more."""
     connection.execute(
         "DELETE FROM segment_files WHERE column_name IN (SELECT value FROM json_each(?)) AND segment_id IN"
         " (SELECT id FROM segments WHERE index_id = ? AND part_id = ?)",
-        (json.dumps(list(job.columns)), index_id, job.part.id),
+        (json.dumps(job.missing), index_id, job.part.id),
     )
 
 
@@ -268,9 +280,9 @@ def paths_of(built: dict[int, list[ColumnFile]]) -> list[str]:
     return [file.path for files in built.values() for file in files]
 
 
-def _check(spec: IndexSpec, table: StoredTable, columns: Collection[str]) -> tuple[str, ...]:
-    """Return the columns in the table's order after checking that the index can be built."""
-    for name in (*spec.keys, *((spec.order,) if spec.order else ()), *columns):
+def _check(spec: IndexSpec, table: StoredTable, needs: Needs) -> Needs:
+    """Return what is needed, columns in the table's order, after checking that the index can be built."""
+    for name in (*spec.keys, *((spec.order,) if spec.order else ()), *needs.columns):
         if name not in table.columns:
             raise NotFound(
                 f"table {table.name!r} has no column {name!r}", hint=did_you_mean(name, table.columns)
@@ -283,4 +295,8 @@ def _check(spec: IndexSpec, table: StoredTable, columns: Collection[str]) -> tup
             hint="order by a TIMESTAMP, DATE or integer column",
             field=spec.order,
         )
-    return tuple(name for name in table.columns if name in columns)
+    known = {*needs.columns, *needs.derived}
+    for name in (*needs.trees, *needs.newer):
+        if name not in known:
+            raise NotFound(f"the index {spec} has no column {name!r}", hint=did_you_mean(name, known))
+    return replace(needs, columns=tuple(name for name in table.columns if name in needs.columns))

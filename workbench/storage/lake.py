@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from workbench.storage.arrays import contiguous, int64_array, raw_int64
 from workbench.storage.files import Files, disk_error
 from workbench.storage.model import SEQ, Part, StoredTable
-from workbench.storage.segments import SORT_MEMORY
+from workbench.storage.scan import MEMORY
 from workbench.storage.session import connect, quoted, text
 from workbench.storage.tables import microseconds
 from workbench.values.types import arrow_schema, arrow_type
@@ -131,7 +131,7 @@ def merge_parts(files: Files, table: StoredTable, parts: Iterable[Part]) -> Part
     with (
         PartWriter(files, table) as writer,
         files.spill_directory() as spill,
-        connect(readable=[files.root / "lake"], memory_limit=SORT_MEMORY, temp_directory=spill) as connection,
+        connect(readable=[files.root / "lake"], memory_limit=MEMORY, temp_directory=spill) as connection,
     ):
         for batch in connection.execute(query).to_arrow_reader(ROW_GROUP_ROWS):
             chunk = pa.Table.from_batches([batch])

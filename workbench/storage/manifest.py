@@ -7,7 +7,16 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from workbench.storage.model import ColumnFile, IndexSpec, Part, Segment, StoredIndex, StoredTable
+from workbench.storage.model import (
+    SUFFIX,
+    ColumnFile,
+    IndexSpec,
+    Needs,
+    Part,
+    Segment,
+    StoredIndex,
+    StoredTable,
+)
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -110,6 +119,8 @@ def _read_indexes(
     files: dict[int, dict[str, ColumnFile]] = {}
     for row in connection.execute("SELECT * FROM segment_files"):
         file = ColumnFile(row["column_name"], row["path"], row["bytes"], row["crc32"])
+        if not file.path.endswith(SUFFIX):
+            continue  # of an older layout: built again when its index is ensured
         files.setdefault(row["segment_id"], {})[file.column] = file
     segments: dict[int, list[Segment]] = {}
     for row in connection.execute("SELECT id, index_id, part_id FROM segments ORDER BY part_id"):
@@ -119,10 +130,10 @@ def _read_indexes(
     for row in connection.execute("SELECT * FROM indexes ORDER BY id"):
         table = tables[row["table_id"]].table
         spec = IndexSpec(table.name, tuple(json.loads(row["keys"])), row["order_column"] or None)
-        columns = tuple(json.loads(row["columns"]))
+        needs = Needs.from_json(row["columns"])
         found.append(
             StoredIndex(
-                row["id"], spec, table.id, bool(row["live"]), columns, tuple(segments.get(row["id"], ()))
+                row["id"], spec, table.id, bool(row["live"]), needs, tuple(segments.get(row["id"], ()))
             )
         )
     return found

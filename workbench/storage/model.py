@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 SEQ = "__seq"
 ORD = "__ord"
+KEYS = "__keys"
+TREE = "__tree:"
+NEWER = "__newer:"
+#: How the path of a segment file ends.
+SUFFIX = ".seg"
 RESERVED_PREFIX = "__"
 
 
@@ -102,7 +108,10 @@ class Part:
 
 @dataclass(frozen=True)
 class ColumnFile:
-    """One file of a segment: a column, or the distinct keys with the offsets of their rows (column ``__keys``)."""
+    """One file of a segment; ``crc32`` is that of its header, which holds the checksums of everything else.
+
+    ``column`` is a column's name, ``__keys``, ``__ord``, ``__seq``, or ``__tree:`` or ``__newer:`` and a column's name.
+    """
 
     column: str
     path: str
@@ -120,12 +129,85 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What an index holds besides its order.
+
+    Parameters
+    ----------
+    columns
+        Columns of the table.
+    derived
+        Further columns: name to SQL over the table's columns of one row, and its DuckDB type.
+    trees
+        Which columns have a tree of partial aggregates.
+    newer
+        Of which columns it is known how far the next newer row of the same value is.
+    """
+
+    columns: tuple[str, ...] = ()
+    derived: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    trees: tuple[str, ...] = ()
+    newer: tuple[str, ...] = ()
+
+    def __or__(self, other: Needs) -> Needs:
+        """Return what both need."""
+        return Needs(
+            tuple(dict.fromkeys([*self.columns, *other.columns])),
+            {**self.derived, **other.derived},
+            tuple(sorted({*self.trees, *other.trees})),
+            tuple(sorted({*self.newer, *other.newer})),
+        )
+
+    def covers(self, other: Needs) -> bool:
+        """Whether nothing is missing of what another needs."""
+        return all(
+            set(theirs) <= set(ours)
+            for ours, theirs in (
+                (self.columns, other.columns),
+                (self.derived, other.derived),
+                (self.trees, other.trees),
+                (self.newer, other.newer),
+            )
+        )
+
+    def type_of(self, column: str, table: StoredTable) -> str:
+        """Return the DuckDB type of a column of the table or a derived one."""
+        return self.derived[column][1] if column in self.derived else table.columns[column]
+
+    def to_json(self) -> str:
+        """Return what the manifest stores."""
+        derived = {name: list(pair) for name, pair in self.derived.items()}
+        return json.dumps(
+            {
+                "columns": list(self.columns),
+                "derived": derived,
+                "trees": list(self.trees),
+                "newer": list(self.newer),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, content: str) -> Needs:
+        """Return what the manifest stores; before there were other things it was a list of columns."""
+        found = json.loads(content)
+        if isinstance(found, list):
+            return cls(tuple(found))
+        derived = {name: (sql, kind) for name, (sql, kind) in found["derived"].items()}
+        return cls(tuple(found["columns"]), derived, tuple(found["trees"]), tuple(found["newer"]))
+
+
+@dataclass(frozen=True)
 class StoredIndex:
-    """An index in the manifest; complete when every part of its table has a segment with all columns."""
+    """An index in the manifest; complete when every part of its table has a segment with all that it needs."""
 
     id: int
     spec: IndexSpec
     table_id: int
     live: bool
-    columns: tuple[str, ...]
+    needs: Needs
     segments: tuple[Segment, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Its columns of the table."""
+        return self.needs.columns

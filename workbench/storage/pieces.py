@@ -5,19 +5,29 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from workbench.storage.arrays import Integers, int64_array, null_mask, raw_int64
+from workbench.storage.columns import MappedColumn
 from workbench.storage.delta import Delta, Run
 from workbench.storage.files import Files
-from workbench.storage.model import ORD, SEQ, Segment
-from workbench.storage.segments import KEYS, CorruptFile, MappedColumn, MappedIntegers, MappedKeys
+from workbench.storage.keytable import MappedKeys
+from workbench.storage.layout import CorruptFile
+from workbench.storage.model import KEYS, ORD, SEQ, Segment
 
 Bound = tuple[int, int | None]
+
+
+class Stored(NamedTuple):
+    """A column of an index: its name, its file in every segment, and its DuckDB type."""
+
+    name: str
+    file: str
+    type: str
 
 
 class LostSegment(Exception):
@@ -31,32 +41,38 @@ class LostSegment(Exception):
 class SegmentReader:
     """One segment, its files mapped when first needed."""
 
-    def __init__(self, files: Files, segment: Segment) -> None:
+    def __init__(self, files: Files, segment: Segment, levels: int) -> None:
         self._files = files
         self.segment = segment
+        self._levels = levels
         self.base_seq = segment.part.base_seq
-        self._columns: dict[str, MappedColumn] = {}
-        self._opened: tuple[MappedKeys, MappedIntegers, MappedIntegers] | None = None
+        self._columns: dict[tuple[str, str], MappedColumn] = {}
+        self._opened: tuple[MappedKeys, Integers, npt.NDArray[Any]] | None = None
 
-    def opened(self) -> tuple[MappedKeys, MappedIntegers, MappedIntegers]:
-        """Return keys, ``__ord`` and relative ``__seq``."""
+    def opened(self) -> tuple[MappedKeys, Integers, npt.NDArray[Any]]:
+        """Return keys, ``__ord`` and ``__seq`` relative to ``base_seq``."""
         if self._opened is None:
-            rows = self.segment.part.rows
-            keys = self._map(KEYS, lambda path, file: MappedKeys(path, file, rows))
-            self._opened = keys, self._map(ORD, MappedIntegers), self._map(SEQ, MappedIntegers)
+            keys = self.map(KEYS, MappedKeys, self._levels)
+            order = self.column(ORD, "BIGINT")
+            seq = self.column(SEQ, "BIGINT")
+            self.base_seq = self.segment.part.base_seq + seq.base
+            assert order.values is not None
+            assert seq.values is not None
+            self._opened = keys, order.values, seq.values
         return self._opened
 
-    def column(self, name: str) -> MappedColumn:
-        """Return a column."""
-        found = self._columns.get(name)
+    def column(self, file: str, kind: str) -> MappedColumn:
+        """Return the column in a file as values of a DuckDB type."""
+        found = self._columns.get((file, kind))
         if found is None:
-            found = self._columns[name] = self._map(name, MappedColumn)
+            found = self._columns[file, kind] = self.map(file, MappedColumn, kind)
         return found
 
-    def _map(self, name: str, kind: Callable[..., Any]) -> Any:
+    def map(self, name: str, reader: Callable[..., Any], *details: Any) -> Any:
+        """Return a file as ``reader`` opens it; LostSegment when that cannot be."""
         file = self.segment.files[name]
         try:
-            return kind(self._files.root / file.path, file)
+            return reader(self._files.root / file.path, file, *details)
         except (CorruptFile, FileNotFoundError) as error:
             raise LostSegment(self.segment, error) from error
 
@@ -83,6 +99,7 @@ class Piece:
                 end = min(end, begin + limit)
             if begin or end != len(self.seqs):
                 self._slice(begin, end)
+        self.seqs = self.seqs.astype(np.int64, copy=False)
         if self._base_seq:
             self.seqs = self.seqs + self._base_seq
         return len(self.seqs) > 0
@@ -116,16 +133,16 @@ class Piece:
         self.ords, self.seqs = self.ords[chosen], self.seqs[chosen]
         self.valid = int(np.count_nonzero(chosen < self.valid))
 
-    def arrays(self, columns: Sequence[str]) -> list[pa.Array]:
+    def arrays(self, columns: Sequence[Stored]) -> list[pa.Array]:
         """Return the columns and ``__ord``."""
         raise NotImplementedError
 
 
 class SegmentPiece(Piece):
     def __init__(self, reader: SegmentReader, begin: int, end: int) -> None:
-        _, order, seq = reader.opened()
-        valid = order.first_null(begin, end) - begin
-        super().__init__(order.values(begin, end), seq.values(begin, end), valid, reader.base_seq)
+        keys, order, seq = reader.opened()
+        valid = keys.valid_end(begin, end) - begin
+        super().__init__(order[begin:end], seq[begin:end], valid, reader.base_seq)
         self._reader = reader
         self._begin, self._end = begin, end
         self._chosen: npt.NDArray[np.intp] | None = None
@@ -141,9 +158,9 @@ class SegmentPiece(Piece):
         super()._choose(chosen)
         self._chosen = chosen
 
-    def arrays(self, columns: Sequence[str]) -> list[pa.Array]:
-        mapped = [self._reader.column(name) for name in columns]
-        mapped.append(self._reader.opened()[1])
+    def arrays(self, columns: Sequence[Stored]) -> list[pa.Array]:
+        mapped = [self._reader.column(column.file, column.type) for column in columns]
+        mapped.append(self._reader.column(ORD, "BIGINT"))
         found = [column.slice(self._begin, self._end) for column in mapped]
         if self._chosen is None:
             return found
@@ -178,7 +195,7 @@ class DeltaPiece(Piece):
         super()._choose(chosen)
         self._chosen = self._chosen[chosen]
 
-    def arrays(self, columns: Sequence[str]) -> list[pa.Array]:
+    def arrays(self, columns: Sequence[Stored]) -> list[pa.Array]:
         if len(self._parts) == 1:
             run, inside = self._parts[0]
             indices = int64_array(inside[self._chosen])
@@ -190,15 +207,17 @@ class DeltaPiece(Piece):
             for number in range(len(columns) + 1)
         ]
 
-    def _columns_of(self, run: Run, columns: Sequence[str]) -> list[pa.Array]:
-        return [*(run.batch.column(name) for name in columns), run.order(self._order)]
+    def _columns_of(self, run: Run, columns: Sequence[Stored]) -> list[pa.Array]:
+        return [*(run.batch.column(column.name) for column in columns), run.order(self._order)]
 
 
 def _negated(value: np.int64) -> int:
     return -int(value)
 
 
-def assemble(pieces: list[Piece], columns: Sequence[str], schema: pa.Schema, limit: int | None) -> pa.Table:
+def assemble(
+    pieces: list[Piece], columns: Sequence[Stored], schema: pa.Schema, limit: int | None
+) -> pa.Table:
     """Return the rows of all pieces, newest first, as a table."""
     if not pieces:
         return schema.empty_table()

@@ -13,7 +13,8 @@ from workbench.errors import NotFound, StorageError, did_you_mean
 from workbench.storage.delta import Delta, DeltaIndex
 from workbench.storage.files import Files
 from workbench.storage.keys import MISSING, KeyCodec, Physical
-from workbench.storage.model import ORD, SEQ, IndexSpec, Segment, StoredIndex, StoredTable
+from workbench.storage.manifest import TableEntry
+from workbench.storage.model import KEYS, ORD, SEQ, IndexSpec, Segment, StoredIndex, StoredTable
 from workbench.storage.pieces import (
     Bound,
     DeltaPiece,
@@ -21,9 +22,10 @@ from workbench.storage.pieces import (
     Piece,
     SegmentPiece,
     SegmentReader,
+    Stored,
     assemble,
 )
-from workbench.storage.segments import KEYS
+from workbench.storage.segments import file_of
 from workbench.storage.tail import State, Tail
 from workbench.values.types import arrow_type
 
@@ -46,7 +48,7 @@ class IndexReader:
         self._state: State | None = None
         self._segments: list[SegmentReader] = []
         self._codecs: list[KeyCodec] = []
-        self._schemas: dict[tuple[str, ...], pa.Schema] = {}
+        self._schemas: dict[tuple[str, ...], tuple[pa.Schema, list[Stored]]] = {}
         self._delta_index = DeltaIndex()
         self._find(tail.state())
         _instances.add(self)
@@ -115,7 +117,7 @@ class IndexReader:
             names, _, seqs = segment.opened()
             for number, key in enumerate(keys):
                 if found[number] is None and key is not None and (rows := names.find(key)) is not None:
-                    found[number] = segment.base_seq + int(seqs.values(*rows)[0])
+                    found[number] = segment.base_seq + int(seqs[rows[0]])
         return found
 
     def _follow(self) -> tuple[list[SegmentReader], Delta]:
@@ -136,7 +138,7 @@ class IndexReader:
     ) -> pa.Table:
         with self._delta_index.lock:
             segments, delta = self._follow()
-            schema = self._schema(columns)
+            schema, stored = self._schema(columns)
             physical = self._encode(key)
             if physical is None:
                 return schema.empty_table()
@@ -154,7 +156,7 @@ class IndexReader:
             tail = DeltaPiece(delta, positions, self.spec.order)
             if tail.narrow(upto, since, limit, cut):
                 pieces.append(tail)
-        return assemble(pieces, columns, schema, limit)
+        return assemble(pieces, stored, schema, limit)
 
     def _encode(self, key: tuple[Any, ...]) -> tuple[Physical, ...] | None:
         if len(key) != len(self._codecs):
@@ -164,10 +166,10 @@ class IndexReader:
         physical = tuple([codec.encode(value) for codec, value in zip(self._codecs, key, strict=True)])
         return None if MISSING in physical else physical
 
-    def _schema(self, columns: Sequence[str]) -> pa.Schema:
+    def _schema(self, columns: Sequence[str]) -> tuple[pa.Schema, list[Stored]]:
         wanted = tuple(columns)
-        schema = self._schemas.get(wanted)
-        if schema is None:
+        found = self._schemas.get(wanted)
+        if found is None:
             for name in wanted:
                 if name not in self._index.columns:
                     raise StorageError(
@@ -176,8 +178,10 @@ class IndexReader:
                     )
             fields = [(name, arrow_type(self._table.columns[name])) for name in wanted]
             schema = pa.schema([*fields, (ORD, pa.int64()), (SEQ, pa.int64())])
-            self._schemas[wanted] = schema
-        return schema
+            types = self._table.columns
+            stored = [Stored(name, file_of(self.spec, self._table, name), types[name]) for name in wanted]
+            found = self._schemas[wanted] = schema, stored
+        return found
 
     def _find(self, state: State) -> None:
         """Take over what a new state says about the index."""
@@ -188,7 +192,7 @@ class IndexReader:
         if index is None:
             raise NotFound(f"there is no index {self.spec}", hint="make it with ensure_index")
         entry = state.manifest.tables[index.table_id]
-        if not is_complete(index, [part.id for part in entry.parts]):
+        if not is_complete(index, entry):
             raise StorageError(
                 f"the index {self.spec} is damaged or unfinished", hint="ensure_index rebuilds it"
             )
@@ -203,7 +207,7 @@ class IndexReader:
 
     def _current(self, reader: SegmentReader | None, segment: Segment) -> SegmentReader:
         if reader is None:
-            return SegmentReader(self._files, segment)
+            return SegmentReader(self._files, segment, len(self.spec.keys))
         reader.segment = segment
         return reader
 
@@ -227,11 +231,11 @@ class IndexReader:
         self._state = None
 
 
-def is_complete(index: StoredIndex, part_ids: Sequence[int]) -> bool:
-    """Whether every part has a segment with all columns of the index."""
-    wanted = {*index.columns, KEYS, ORD, SEQ}
+def is_complete(index: StoredIndex, entry: TableEntry) -> bool:
+    """Whether every part has a segment with all columns that the index has of the table."""
+    wanted = {KEYS, ORD, SEQ, *(file_of(index.spec, entry.table, name) for name in index.columns)}
     covered = [segment.part.id for segment in index.segments if wanted <= segment.files.keys()]
-    return sorted(covered) == sorted(part_ids)
+    return sorted(covered) == sorted(part.id for part in entry.parts)
 
 
 _instances: weakref.WeakSet[IndexReader] = weakref.WeakSet()

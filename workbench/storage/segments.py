@@ -1,375 +1,259 @@
-"""Segments: the rows of one part in the order of one index, one memory-mapped Arrow file per column.
+"""Segments: the rows of one part in the order of one index, one file per column.
 
-Rows are sorted by key and, within a key, newest first by (``__ord``, ``__seq``), so that a read is a slice. The file
-``__keys`` holds the distinct keys in physical form and the position where the rows of each begin.
+Rows are sorted by key and, within a key, newest first by (``__ord``, ``__seq``), so that a read is a slice. What a
+segment lacks can be added without sorting again: its ``__seq`` tells where each row stands in the part's file.
 """
 
 from __future__ import annotations
 
-import zlib
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from workbench.errors import StorageError
-from workbench.storage.arrays import bool_values, contiguous, int64_array, null_mask, raw_int64
+from workbench.storage import artifacts
+from workbench.storage.arrays import contiguous, int64_array, raw_int64
+from workbench.storage.columns import ArrowWriter, MappedColumn, Values, collect, write_values
 from workbench.storage.files import Files, disk_error
-from workbench.storage.keys import KeyCodec, Physical, ord_values
-from workbench.storage.model import ORD, SEQ, ColumnFile, IndexSpec, StoredTable
-from workbench.storage.session import connect, quoted, text
+from workbench.storage.keys import KeyCodec
+from workbench.storage.keytable import MappedKeys, write_keys
+from workbench.storage.layout import FileWriter
+from workbench.storage.model import (
+    KEYS,
+    NEWER,
+    ORD,
+    SEQ,
+    SUFFIX,
+    TREE,
+    ColumnFile,
+    IndexSpec,
+    Needs,
+    Part,
+    StoredTable,
+)
+from workbench.storage.ordering import Positions, find_order, positions_of, sorted_batches
+from workbench.storage.scan import PartScan
+from workbench.storage.session import quoted
+from workbench.values.lanes import lane_of
 from workbench.values.types import arrow_type
 
-KEYS = "__keys"
-NULL_ORD = -(2**63)
-CHUNK_ROWS = 1 << 20
-CHUNK_BYTES = 256 << 20
-BATCH_ROWS = 1 << 16
-SORT_MEMORY = "1GB"
+#: So many values of columns are in memory at once while a segment is built.
+MEMORY_VALUES = 8 << 20
+#: A column that cannot be an array of numbers is put in order in memory up to this size, and sorted by DuckDB beyond.
+MEMORY_BYTES = 256 << 20
+THREADS = 2
+_ALIASES = ("TIMESTAMP", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UINTEGER", "USMALLINT", "UTINYINT")
 
 
-class CorruptFile(StorageError):
-    """A column file whose content is not what its commit recorded."""
+def file_of(spec: IndexSpec, table: StoredTable, column: str) -> str:
+    """Return in which file a column is: the order column is ``__ord`` where that holds the same numbers."""
+    return ORD if column == spec.order and table.columns[column] in _ALIASES else column
 
 
-# --- Writing ---
+def wanted_files(spec: IndexSpec, table: StoredTable, needs: Needs) -> list[str]:
+    """Return the files that a segment has when it is complete; trees and the like only where they can be made."""
+    columns = [*needs.columns, *needs.derived]
+    files = [KEYS, ORD, SEQ, *(file_of(spec, table, column) for column in columns)]
+    if artifacts.available():
+        files += [TREE + name for name in needs.trees if _has_tree(needs.type_of(name, table))]
+        files += [NEWER + name for name in needs.newer if lane_of(needs.type_of(name, table)) != "o"]
+    return list(dict.fromkeys(files))
 
 
-def build_segment(
-    files: Files, table: StoredTable, spec: IndexSpec, part_path: str, columns: Sequence[str], *, whole: bool
-) -> list[ColumnFile]:
-    """Sort one part for one index and write a file per column; return the published files.
+def _has_tree(kind: str) -> bool:
+    return lane_of(kind) in ("i", "f")
+
+
+class SegmentBuilder:
+    """Builds the files that the segment of one part lacks.
 
     Parameters
     ----------
-    whole
-        Also write the keys, ``__ord`` and ``__seq``; False adds columns to a segment that has these.
+    files, table, spec, part, needs
+        What is built of what.
+    present
+        The files that are there and intact.
 
-    Raises
-    ------
-    StorageError
-        When the disk refuses; no file is left then.
+    Examples
+    --------
+    >>> published = SegmentBuilder(files, table, spec, part, needs, {}).build()    # doctest: +SKIP
     """
-    codecs = [KeyCodec(key, table.columns[key]) for key in spec.keys]
-    paths = {
-        name: files.new_path("segments", ".arrow")
-        for name in [*columns, *((ORD, SEQ, KEYS) if whole else ())]
-    }
-    try:
-        with ExitStack() as stack:
-            writers = {
-                name: stack.enter_context(_ColumnWriter(files.temporary(path)))
-                for name, path in paths.items()
-                if name != KEYS
-            }
-            grouper = _Grouper(codecs) if whole else None
-            for chunk in _sorted_chunks(files, table, spec, codecs, part_path, columns):
-                _write_chunk(chunk, table, spec, columns, writers, grouper)
-        if grouper is not None:
-            grouper.write(files.temporary(paths[KEYS]))
-        published = [_describe(name, path, files.temporary(path)) for name, path in paths.items()]
-        files.publish(*paths.values())
-    except OSError as error:
-        files.discard(*paths.values())
-        raise disk_error(error) from error
-    except BaseException:
-        files.discard(*paths.values())
-        raise
-    return published
 
+    def __init__(
+        self,
+        files: Files,
+        table: StoredTable,
+        spec: IndexSpec,
+        part: Part,
+        needs: Needs,
+        present: Mapping[str, ColumnFile],
+    ) -> None:
+        self._files = files
+        self._table = table
+        self._spec = spec
+        self.part = part
+        self._needs = needs
+        self._codecs = [KeyCodec(key, table.columns[key]) for key in spec.keys]
+        self.whole = not {KEYS, ORD, SEQ} <= present.keys()
+        self._present = {} if self.whole else dict(present)
+        wanted = wanted_files(spec, table, needs)
+        self.missing = [name for name in wanted if name not in self._present]
+        self._paths: dict[str, str] = {}
+        self._built: dict[str, ColumnFile] = {}
 
-def _sorted_chunks(
-    files: Files,
-    table: StoredTable,
-    spec: IndexSpec,
-    codecs: Sequence[KeyCodec],
-    part_path: str,
-    columns: Sequence[str],
-) -> Iterator[pa.Table]:
-    order = quoted(spec.order) if spec.order else "0::BIGINT"
-    selected = [
-        *(f"{codec.sql()} AS __k{number}" for number, codec in enumerate(codecs)),
-        f"{order} AS {ORD}",
-        SEQ,
-        *(f"CAST({quoted(name)} AS {table.columns[name]}) AS {quoted(name)}" for name in columns),
-    ]
-    sort = [
-        *(f"__k{number} NULLS LAST" for number in range(len(codecs))),
-        f"{ORD} DESC NULLS LAST",
-        f"{SEQ} DESC",
-    ]
-    query = (
-        f"SELECT {', '.join(selected)} FROM read_parquet({text(str(files.root / part_path))})"
-        f" ORDER BY {', '.join(sort)}"
-    )
-    with (
-        files.spill_directory() as spill,
-        connect(readable=[files.root / "lake"], memory_limit=SORT_MEMORY, temp_directory=spill) as connection,
-    ):
-        pending: list[pa.RecordBatch] = []
-        rows = size = 0
-        for batch in connection.execute(query).to_arrow_reader(BATCH_ROWS):
-            pending.append(batch)
-            rows += batch.num_rows
+    def build(self) -> list[ColumnFile]:
+        """Write what is missing, force it to disk and return it; no file is left when that fails.
+
+        Raises
+        ------
+        StorageError
+            When the disk refuses.
+        """
+        self._paths = {name: self._files.new_path("segments", SUFFIX) for name in self.missing}
+        try:
+            with PartScan(self._files, self._table, self.part) as scan:
+                positions = self._sort(scan) if self.whole else None
+                columns = [name for name in self.missing if not name.startswith("__")]
+                if columns:
+                    if positions is None:
+                        positions = self._positions(scan)
+                    self._write_columns(scan, columns, positions)
+            self._write_artifacts()
+            self._files.publish(*self._paths.values())
+        except OSError as error:
+            self._files.discard(*self._paths.values())
+            raise disk_error(error) from error
+        except BaseException:
+            self._files.discard(*self._paths.values())
+            raise
+        return list(self._built.values())
+
+    # --- Order ---
+
+    def _sort(self, scan: PartScan) -> Positions:
+        order = find_order(scan, self._codecs, self._spec.order)
+        self._note(KEYS, write_keys(self._temporary(KEYS), order.keys, artifacts.slots_builder()))
+        self._note(ORD, write_values(self._temporary(ORD), order.ords, order.positions, least=8))
+        base = int(order.seqs.min())
+        seqs = Values(order.seqs - base if base else order.seqs)
+        self._note(SEQ, write_values(self._temporary(SEQ), seqs, order.positions, base=base, least=4))
+        return order.positions
+
+    def _positions(self, scan: PartScan) -> Positions:
+        file_seqs = np.empty(scan.rows, np.int64)
+        begin = 0
+        for batch in scan.batches([], seq=True):
+            file_seqs[begin : begin + batch.num_rows] = raw_int64(batch.column(0))
+            begin += batch.num_rows
+        stored = self._mapped(SEQ, "BIGINT")
+        assert stored.values is not None
+        return positions_of(stored.values.astype(np.int64) + stored.base, file_seqs)
+
+    # --- Columns ---
+
+    def _write_columns(self, scan: PartScan, columns: list[str], positions: Positions) -> None:
+        lanes = [name for name in columns if lane_of(self._type(name)) != "o"]
+        size = max(1, MEMORY_VALUES // max(1, scan.rows) // THREADS)
+        groups = [lanes[begin : begin + size] for begin in range(0, len(lanes), size)]
+        with ThreadPoolExecutor(THREADS) as pool:
+            for task in [pool.submit(self._write_lanes, scan, group, positions) for group in groups]:
+                task.result()
+        for name in columns:
+            if name not in lanes:
+                self._write_opaque(scan, name, positions)
+
+    def _write_lanes(self, scan: PartScan, names: list[str], positions: Positions) -> None:
+        for name, values in zip(names, self._read(scan, names), strict=True):
+            self._note(name, write_values(self._temporary(name), values, positions))
+
+    def _read(self, scan: PartScan, names: list[str]) -> Iterator[Values]:
+        if len(names) == 1:
+            arrays = (batch.column(0) for batch in scan.batches([self._sql(names[0])]))
+            yield collect(arrays, self._type(names[0]), scan.rows)
+            return
+        batches = list(scan.batches([f"{self._sql(name)} AS c{n}" for n, name in enumerate(names)]))
+        for number, name in enumerate(names):
+            yield collect((batch.column(number) for batch in batches), self._type(name), scan.rows)
+
+    def _write_opaque(self, scan: PartScan, name: str, positions: Positions) -> None:
+        kind = arrow_type(self._type(name))
+        with ArrowWriter(self._temporary(name), kind, scan.rows) as writer:
+            for array in self._opaque(scan, name, kind, positions):
+                writer.write(array)
+        self._note(name, writer.file)
+
+    def _opaque(
+        self, scan: PartScan, name: str, kind: pa.DataType, positions: Positions
+    ) -> Iterator[pa.Array]:
+        read: list[pa.Array] = []
+        size = 0
+        for batch in scan.batches([self._sql(name)]):
             size += batch.nbytes
-            if rows >= CHUNK_ROWS or size >= CHUNK_BYTES:
-                yield pa.Table.from_batches(pending)
-                pending, rows, size = [], 0, 0
-        if pending:
-            yield pa.Table.from_batches(pending)
+            if size > MEMORY_BYTES:
+                break
+            read.append(batch.column(0))
+        else:
+            column = contiguous(pa.chunked_array(read), kind)
+            for begin in range(0, len(positions), 1 << 16):
+                yield column.take(int64_array(positions[begin : begin + (1 << 16)]))
+            return
+        read = []
+        for batch in sorted_batches(scan, self._codecs, self._spec.order, [f"{self._sql(name)} AS v"]):
+            yield contiguous(pa.chunked_array([batch.column("v")]), kind)
 
+    # --- Trees and the like ---
 
-def _write_chunk(
-    chunk: pa.Table,
-    table: StoredTable,
-    spec: IndexSpec,
-    columns: Sequence[str],
-    writers: dict[str, _ColumnWriter],
-    grouper: _Grouper | None,
-) -> None:
-    for name in columns:
-        writers[name].write(contiguous(chunk.column(name), arrow_type(table.columns[name])))
-    if grouper is None:
-        return
-    order = ord_values(contiguous(chunk.column(ORD)))
-    writers[ORD].write(with_null_ord(order))
-    writers[SEQ].write(contiguous(chunk.column(SEQ)))
-    grouper.add(
-        [contiguous(chunk.column(f"__k{number}")) for number in range(len(spec.keys))], chunk.num_rows
-    )
+    def _write_artifacts(self) -> None:
+        keys: MappedKeys | None = None
+        for name in self.missing:
+            if name.startswith(TREE):
+                column = self._mapped_column(name.removeprefix(TREE))
+                self._write_arrays(name, "tree", {"nodes": artifacts.tree(column.values, column.valid)})
+            elif name.startswith(NEWER):
+                column = self._mapped_column(name.removeprefix(NEWER))
+                if keys is None:
+                    keys = MappedKeys(self._path(KEYS), self._file(KEYS), len(self._codecs))
+                newer, counts = artifacts.newer(column.values, keys.starts, column.valid)
+                self._write_arrays(name, "newer", {"newer": newer, "counts": counts})
 
+    def _write_arrays(self, name: str, kind: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        with FileWriter(self._temporary(name), kind, self.part.rows) as writer:
+            for section, values in arrays.items():
+                writer.section(section, values.reshape(-1))
+        self._note(name, writer)
 
-class _ColumnWriter:
-    """One Arrow IPC file with one column, a record batch per chunk."""
+    def _mapped_column(self, column: str) -> MappedColumn:
+        name = file_of(self._spec, self._table, column) if column in self._table.columns else column
+        return self._mapped(name, self._type(column))
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer: Any = None
+    def _mapped(self, name: str, kind: str) -> MappedColumn:
+        return MappedColumn(self._path(name), self._file(name), kind)
 
-    def __enter__(self) -> _ColumnWriter:
-        self._sink = pa.OSFile(str(self._path), "wb")
-        return self
+    # --- Names ---
 
-    def write(self, array: pa.Array) -> None:
-        if self._writer is None:
-            self._writer = pa.ipc.new_file(self._sink, pa.schema([("v", array.type)]))
-        self._writer.write_batch(pa.RecordBatch.from_arrays([array], names=["v"]))
+    def _sql(self, name: str) -> str:
+        if name in self._needs.derived:
+            sql, kind = self._needs.derived[name]
+            return f"CAST(({sql}) AS {kind})"
+        return quoted(name)
 
-    def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        self._sink.close()
+    def _type(self, name: str) -> str:
+        return self._needs.type_of(name, self._table)
 
+    def _file(self, name: str) -> ColumnFile:
+        return self._built.get(name) or self._present[name]
 
-class _Grouper:
-    """Finds where the rows of each distinct key begin in the sorted stream."""
+    def _path(self, name: str) -> Path:
+        if name in self._built:
+            return self._temporary(name)
+        return self._files.root / self._present[name].path
 
-    def __init__(self, codecs: Sequence[KeyCodec]) -> None:
-        self._codecs = codecs
-        self._last: list[pa.Array] | None = None
-        self._keys: list[list[pa.Array]] = [[] for _ in codecs]
-        self._starts: list[npt.NDArray[np.int64]] = []
-        self._rows = 0
+    def _temporary(self, name: str) -> Path:
+        return self._files.temporary(self._paths[name])
 
-    def add(self, columns: Sequence[pa.Array], rows: int) -> None:
-        physical = [codec.physical(column) for codec, column in zip(self._codecs, columns, strict=True)]
-        changed = np.zeros(rows, dtype=bool)
-        changed[0] = self._last is None or any(
-            a[0] != b[0] if a[0].is_valid and b[0].is_valid else a[0].is_valid != b[0].is_valid
-            for a, b in zip(self._last, physical, strict=True)
-        )
-        for column in physical:
-            changed[1:] |= _differs(column)
-        starts = np.flatnonzero(changed)
-        for kept, column in zip(self._keys, physical, strict=True):
-            kept.append(column.take(int64_array(starts)))
-        self._starts.append(starts + self._rows)
-        self._rows += rows
-        self._last = [column.slice(rows - 1) for column in physical]
-
-    def write(self, path: Path) -> None:
-        columns = {f"k{number}": pa.concat_arrays(kept) for number, kept in enumerate(self._keys)}
-        columns["start"] = int64_array(np.concatenate(self._starts))
-        batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-
-
-def _differs(column: pa.Array) -> npt.NDArray[np.bool_]:
-    """Return for every row but the first whether it differs from the one before; NULL equals NULL."""
-    later, earlier = column.slice(1), column.slice(0, len(column) - 1)
-    unequal = bool_values(pc.not_equal(later, earlier))
-    nulls = null_mask(column)
-    if nulls is None:
-        return unequal
-    both = ~nulls[1:] & ~nulls[:-1]
-    return (unequal & both) | (nulls[1:] != nulls[:-1])
-
-
-def with_null_ord(order: pa.Array) -> pa.Array:
-    """Return an ``__ord`` array whose NULLs have NULL_ORD beneath, so that its buffer alone sorts."""
-    nulls = null_mask(order)
-    return order if nulls is None else int64_array(np.where(nulls, NULL_ORD, raw_int64(order)), nulls)
-
-
-def _describe(column: str, path: str, written: Path) -> ColumnFile:
-    with pa.memory_map(str(written)) as source:
-        return ColumnFile(column, path, source.size(), zlib.crc32(source.read_buffer()))
-
-
-# --- Reading ---
-
-
-class MappedColumn:
-    """A memory-mapped column file: contiguous chunks and the position at which each starts.
-
-    Raises
-    ------
-    CorruptFile
-        When size or checksum are not those of the commit.
-    FileNotFoundError
-        When the file was removed since the manifest was read.
-    """
-
-    def __init__(self, path: Path, file: ColumnFile) -> None:
-        batches = _read_checked(path, file)
-        self.chunks = [batch.column(0) for batch in batches]
-        self.starts = [0]
-        for chunk in self.chunks:
-            self.starts.append(self.starts[-1] + len(chunk))
-
-    def slice(self, begin: int, end: int) -> pa.Array:
-        """Return the rows [begin, end), without a copy unless they cross chunks."""
-        if end <= self.starts[1]:
-            return self.chunks[0].slice(begin, end - begin)
-        first = bisect_right(self.starts, begin) - 1
-        if end <= self.starts[first + 1]:
-            return self.chunks[first].slice(begin - self.starts[first], end - begin)
-        last = bisect_left(self.starts, end) - 1
-        pieces = [
-            self.chunks[number].slice(
-                max(0, begin - self.starts[number]), end - max(begin, self.starts[number])
-            )
-            for number in range(first, last + 1)
-        ]
-        return pa.concat_arrays(pieces)
-
-
-class MappedIntegers(MappedColumn):
-    """``__ord`` or ``__seq``: also as numpy values, NULLs as NULL_ORD."""
-
-    def __init__(self, path: Path, file: ColumnFile) -> None:
-        super().__init__(path, file)
-        self.has_nulls = any(chunk.null_count for chunk in self.chunks)
-        self._values = [raw_int64(chunk) for chunk in self.chunks]
-
-    def values(self, begin: int, end: int) -> npt.NDArray[np.int64]:
-        """Return the rows [begin, end) as numpy."""
-        if end <= self.starts[1]:
-            return self._values[0][begin:end]
-        first = bisect_right(self.starts, begin) - 1
-        if end <= self.starts[first + 1]:
-            return self._values[first][begin - self.starts[first] : end - self.starts[first]]
-        return raw_int64(self.slice(begin, end))
-
-    def first_null(self, begin: int, end: int) -> int:
-        """Return where the NULLs, which lie last, begin in the rows [begin, end) of one key."""
-        return end - self.slice(begin, end).null_count if self.has_nulls else end
-
-
-class MappedKeys:
-    """The distinct keys of a segment and the rows of each."""
-
-    def __init__(self, path: Path, file: ColumnFile, rows: int) -> None:
-        (batch,) = _read_checked(path, file)
-        self._starts = raw_int64(batch.column(batch.num_columns - 1))
-        self._rows = rows
-        self._levels = [_level(batch.column(number)) for number in range(batch.num_columns - 1)]
-
-    def find(self, key: Sequence[Physical]) -> tuple[int, int] | None:
-        """Return the rows [begin, end) of a key in physical form, None when there are none."""
-        low, high = 0, len(self._starts)
-        for level, value in zip(self._levels, key, strict=True):
-            low, high = level.narrow(value, low, high)
-            if low == high:
-                return None
-        end = self._rows if low + 1 == len(self._starts) else int(self._starts[low + 1])
-        return int(self._starts[low]), end
-
-
-class _Level:
-    """One column of the distinct keys: narrows a range of keys to those with a value."""
-
-    def __init__(self, column: pa.Array) -> None:
-        self._null = null_mask(column)
-
-    def narrow(self, value: Physical, low: int, high: int) -> tuple[int, int]:
-        values_end = high
-        if self._null is not None:
-            values_end = low + int(self._null[low:high].searchsorted(True))
-        if value is None:
-            return values_end, high
-        return self.search(value, low, values_end)
-
-    def search(self, value: Any, low: int, high: int) -> tuple[int, int]:
-        raise NotImplementedError
-
-
-class _IntegerLevel(_Level):
-    def __init__(self, column: pa.Array) -> None:
-        super().__init__(column)
-        self._values = raw_int64(column)
-
-    def search(self, value: Any, low: int, high: int) -> tuple[int, int]:
-        values = self._values[low:high]
-        begin = low + int(values.searchsorted(value))
-        if begin == high or self._values[begin] != value:
-            return low, low
-        if begin + 1 == high or self._values[begin + 1] != value:
-            return begin, begin + 1
-        return begin, low + int(values.searchsorted(value, side="right"))
-
-
-class _BytesLevel(_Level):
-    def __init__(self, column: pa.Array) -> None:
-        super().__init__(column)
-        _, offsets, data = column.buffers()
-        self._offsets = np.frombuffer(offsets, dtype="<i8", count=len(column) + 1 + column.offset)[
-            column.offset :
-        ]
-        self._data = memoryview(data if data is not None else b"")
-
-    def __getitem__(self, position: int) -> bytes:
-        return bytes(self._data[self._offsets[position] : self._offsets[position + 1]])
-
-    def __len__(self) -> int:
-        return len(self._offsets) - 1
-
-    def search(self, value: Any, low: int, high: int) -> tuple[int, int]:
-        begin = bisect_left(self, value, low, high)
-        if begin == high or self[begin] != value:
-            return low, low
-        if begin + 1 == high or self[begin + 1] != value:
-            return begin, begin + 1
-        return begin, bisect_right(self, value, begin, high)
-
-
-def _level(column: pa.Array) -> _Level:
-    return _IntegerLevel(column) if pa.types.is_int64(column.type) else _BytesLevel(column)
-
-
-def _read_checked(path: Path, file: ColumnFile) -> list[pa.RecordBatch]:
-    # The size comes first: touching mapped pages beyond the end of a truncated file would kill the process.
-    if path.stat().st_size != file.bytes:
-        raise CorruptFile(f"the index file {file.path} does not have the size it was written with")
-    content = pa.memory_map(str(path)).read_buffer()
-    if zlib.crc32(content) != file.crc32:
-        raise CorruptFile(f"the index file {file.path} does not have the checksum it was written with")
-    reader = pa.ipc.open_file(pa.BufferReader(content))
-    return [reader.get_batch(number) for number in range(reader.num_record_batches)]
+    def _note(self, name: str, writer: FileWriter) -> None:
+        self._built[name] = writer.described(name, self._paths[name])

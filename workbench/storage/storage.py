@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from workbench.storage.flush import Flusher
 from workbench.storage.ids import AppendedIds, LoadedIds, id_index, with_known
 from workbench.storage.index import Indexes, Progress
 from workbench.storage.log import Append, Committer
-from workbench.storage.model import IndexInfo, IndexSpec, Receipt, StoredTable
+from workbench.storage.model import IndexInfo, IndexSpec, Needs, Receipt, StoredTable
 from workbench.storage.reader import IndexReader
 from workbench.storage.snapshot import Snapshot
 from workbench.storage.tail import Tail
@@ -59,8 +59,9 @@ class Storage:
         self._tail = Tail(self._database)
         self._indexes = Indexes(self._database, self._files)
         self._readers: dict[IndexSpec, IndexReader] = {}
-        self._ensured: dict[tuple[IndexSpec, frozenset[str], bool], int] = {}
+        self._ensured: dict[tuple[IndexSpec, str, bool], int] = {}
         self._start()
+        self._indexes.renew()
         self._files.remove_orphans()
         self._files.collect()
         _instances.add(self)
@@ -304,14 +305,39 @@ class Storage:
     # --- Indexes ---
 
     def ensure_index(
-        self, spec: IndexSpec, columns: Collection[str], *, live: bool, progress: Progress | None = None
+        self,
+        spec: IndexSpec,
+        columns: Collection[str],
+        *,
+        live: bool,
+        derived: Mapping[str, tuple[str, str]] | None = None,
+        trees: Collection[str] = (),
+        newer: Collection[str] = (),
+        progress: Progress | None = None,
     ) -> None:
-        """Build an index, extend it by columns, promote it or rebuild what is damaged, as far as needed."""
-        wanted = (spec, frozenset(columns), live)
+        """Build an index, extend it by columns, promote it or rebuild what is damaged, as far as needed.
+
+        Parameters
+        ----------
+        columns
+            Columns of the table that the index holds; it keeps those that it has.
+        live
+            True: a deployment relies on it. False: a draft, unless it is live already.
+        derived
+            Further columns: name to SQL over the table's columns of one row, and its DuckDB type.
+        trees
+            Columns, derived ones too, that are summed, averaged and the like over long windows.
+        newer
+            Columns whose different values are counted over long windows.
+        progress
+            Called with the finished fraction between 0 and 1.
+        """
+        needs = Needs(tuple(sorted(columns)), dict(derived or {}), tuple(sorted(trees)), tuple(sorted(newer)))
+        wanted = (spec, needs.to_json(), live)
         version = self._tail.state().manifest.version
         # Nothing about an index changes without a new manifest, so asking before every request costs nothing.
         if self._ensured.get(wanted) != version:
-            self._indexes.ensure(spec, columns, live=live, progress=progress)
+            self._indexes.ensure(spec, needs, live=live, progress=progress)
             self._ensured[wanted] = version
 
     def ensure_ids(self, table: StoredTable) -> IndexSpec | None:
