@@ -153,3 +153,32 @@ def test_stats_and_how_it_shows(table: Table) -> None:
 def test_names_are_shown_as_text_in_html(storage: Storage) -> None:
     create_table(storage, "t", {"<script>": "BIGINT"})
     assert "<script>" not in Table(storage, "t")._repr_html_()
+
+
+def test_a_column_more(table: Table, storage: Storage) -> None:
+    table.append(ROW)
+    older = Table(storage, "tx")
+    assert table.add_column("level", "INTEGER", default=3) is table
+    table.append([{**ROW, "level": None}, ROW, {**ROW, "LEVEL": 4}])
+    older.append(pd.DataFrame([{"card": 1, "ts": START, "note": "a"}]))
+    older.append(pa.table({"card": [1], "ts": [START]}).to_reader())
+    assert older.columns == {**COLUMNS, "level": "INTEGER"}
+    assert [row["level"] for row in rows_of(storage, "tx")] == [3, None, 3, 4, 3, 3]
+    with pytest.raises(WorkbenchError, match="has a column 'level' already"):
+        older.add_column("Level", "VARCHAR")
+    # The cell that created the table may run again.
+    create_table(storage, "tx", COLUMNS, time="ts")
+
+
+def test_the_same_rows_under_a_token_after_a_column_was_added(table: Table) -> None:
+    first = table.append([ROW], token="t")
+    table.add_column("level", "INTEGER", default=3)
+    again = table.append([ROW], token="t")
+    assert again.replayed and again.first_seq == first.first_seq
+
+
+def rows_of(storage: Storage, name: str) -> list[dict[str, Any]]:
+    with storage.snapshot() as snapshot, storage.connect() as connection:
+        relation = snapshot.relation(connection, name)
+        found: pa.Table = connection.execute(f"SELECT * FROM {relation} ORDER BY __seq").to_arrow_table()
+        return found.to_pylist()

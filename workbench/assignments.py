@@ -27,11 +27,16 @@ def assigned(texts: Iterable[str]) -> dict[str, Any]:
         name, sign, value = text.partition("=")
         if not sign or not name.strip().isidentifier():
             raise WorkbenchError(f"a parameter is written name=value, not {text!r}", hint="such as days=7")
-        values[name.strip()] = _value(value.strip())
+        values[name.strip()] = literal(value.strip())
     return values
 
 
-def _value(text: str) -> Any:
+def literal(text: str) -> Any:
+    """Return the value of one of Python's literals, and anything else as text.
+
+    >>> literal("7"), literal("Oslo")
+    (7, 'Oslo')
+    """
     try:
         return ast.literal_eval(text)
     except (SyntaxError, ValueError):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from workbench.catalog.tables import TableSpec
     from workbench.storage import Receipt, Storage
 
 #: A stream longer than this is loaded past the log, batch by batch.
@@ -59,12 +60,19 @@ class Table:
         from workbench.catalog import tables
 
         self._storage = storage
-        self._spec = tables.get(storage, name)
+        self._name = tables.get(storage, name).name
+
+    @property
+    def _spec(self) -> TableSpec:
+        """The definition as it is now: another process may have added a column."""
+        from workbench.catalog import tables
+
+        return tables.get(self._storage, self._name)
 
     @property
     def name(self) -> str:
         """The table's name."""
-        return self._spec.name
+        return self._name
 
     @property
     def columns(self) -> dict[str, str]:
@@ -94,7 +102,8 @@ class Table:
         ----------
         rows
             A dict, a list of dicts, a pandas or Polars DataFrame, an Arrow table or stream, or an Ibis table. Columns
-            that are left out are NULL, except the time column, which must be there. Long streams need no memory.
+            that are left out are NULL, except the time column, which must be there, and columns with a default of
+            :meth:`add_column`. Long streams need no memory.
         token
             Makes a retry safe: the same rows under the same token are stored once, for a week.
 
@@ -111,20 +120,57 @@ class Table:
         Conflict
             Other rows were appended under this token.
         """
+        from workbench.storage.added import without_defaults
         from workbench.values.coerce import coerced_reader, to_table
         from workbench.values.content import Fingerprint
 
-        required = (self.time,) if self.time else ()
+        spec = self._spec
+        columns, defaults = spec.columns, spec.defaults
+        required = (spec.time,) if spec.time else ()
         stream = None if token is not None else _stream(rows)
         if stream is not None:
             with stream:
-                return self._append_stream(coerced_reader(self._spec.columns, stream, required=required))
-        table = to_table(self._spec.columns, rows, required=required)
+                reader = coerced_reader(columns, stream, required=required, defaults=defaults)
+                return self._append_stream(reader)
+        table = to_table(columns, rows, required=required, defaults=defaults)
         if token is None:
             return self._storage.append(self.name, table)
-        body = Fingerprint(table.schema)
-        body.add(table)
+        # Columns that were left out are no part of the body: a retry after one was added is the same.
+        given = without_defaults(self._storage.table(self.name), table)
+        body = Fingerprint(given.schema)
+        body.add(given)
         return self._storage.append(self.name, table, token=token, body_hash=body.hex())
+
+    def add_column(self, name: str, type: str, default: Any = None) -> Table:
+        """Give the table a further column; nothing is reloaded, and requests go on meanwhile.
+
+        Parameters
+        ----------
+        name
+            The new column's name. It comes last.
+        type
+            Its DuckDB type, such as ``"VARCHAR"`` or ``"DECIMAL(9,2)"``.
+        default
+            What it is in the rows that are stored already, and in those that are appended without it; None is NULL.
+
+        Returns
+        -------
+        Table
+            This table. Views can use the column at once, in every process.
+
+        Raises
+        ------
+        WorkbenchError
+            The name is taken or reserved, a column cannot have the type, or the type cannot hold the default exactly.
+
+        Examples
+        --------
+        >>> project.table("transactions").add_column("channel", "VARCHAR", default="web")  # doctest: +SKIP
+        """
+        from workbench.catalog import tables
+
+        tables.add_column(self._storage, self._name, name, type, default)
+        return self
 
     def count(self) -> int:
         """Return the number of rows."""

@@ -101,7 +101,7 @@ def test_appends_during_a_flush_stay_in_the_log(
 
 
 def part(number: int, rows: int) -> Part:
-    return Part(number, 1, f"{number}", 0, rows, 1, 1, rows, None, None)
+    return Part(number, 1, f"{number}", 0, rows, 1, 1, rows, None, None, 4)
 
 
 def test_which_parts_are_merged() -> None:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from workbench.catalog import views
-from workbench.catalog.schema import prepare
+from workbench.catalog.schema import bump, prepare
 from workbench.errors import Conflict, NotFound, WorkbenchError, did_you_mean
+from workbench.storage.added import defaults
+from workbench.values.coerce import Default
 from workbench.values.content import Fingerprint
 from workbench.values.infer import check_time, infer
 from workbench.values.names import check_columns, check_name
@@ -40,7 +42,7 @@ class TableSpec:
 
     ``time`` is the event-time column; without it rows are ordered by arrival alone. A row becomes known ``delay`` after
     its time, or at the time in the column ``known``; it is visible for ``ttl``. The column ``id`` names rows: a row of
-    a known id is not stored again.
+    a known id is not stored again. Columns that were added later and left out by rows are what ``defaults`` says.
     """
 
     name: str
@@ -50,6 +52,7 @@ class TableSpec:
     delay: str | None = None
     known: str | None = None
     id: str | None = None
+    defaults: Mapping[str, Default] = field(default_factory=dict, hash=False)
 
 
 def create(storage: Storage, spec: TableSpec) -> TableSpec:
@@ -157,6 +160,35 @@ def list(storage: Storage) -> Sequence[TableSpec]:
 def dependants(storage: Storage, name: str) -> Sequence[str]:
     """Return the names of the views of which some draft or version reads a table."""
     return sorted({item.view for item in views.reading(storage, name)})
+
+
+def add_column(storage: Storage, name: str, column: str, kind: str, default: Any = None) -> TableSpec:
+    """Give a table a further column, in one small transaction; nothing is reloaded.
+
+    Parameters
+    ----------
+    name
+        The table.
+    column
+        The new column's name.
+    kind
+        Its DuckDB type.
+    default
+        What it is in rows that are stored already, and in those that are appended without it.
+
+    Raises
+    ------
+    NotFound
+        There is no such table.
+    WorkbenchError
+        The name is taken or reserved, a column cannot have the type, or the type cannot hold the default exactly.
+    """
+    prepare(storage)
+    table = _require(storage, name)
+    with storage.transaction() as transaction:
+        stored_table = storage.add_column(transaction, table.name, column, kind, default)
+        bump(transaction)  # servers look again at the columns of what they serve
+    return _spec(stored_table)
 
 
 def drop(storage: Storage, name: str) -> None:
@@ -300,9 +332,9 @@ def _difference(existing: StoredTable, spec: TableSpec) -> str | None:
         if existing.columns[name] != kind:
             return f"its column {name!r} is {existing.columns[name]}, not {kind}"
     for name in existing.columns:
-        if name not in spec.columns:
+        if name not in spec.columns and name not in existing.added:
             return f"has a further column {name!r}"
-    if [*existing.columns] != [*spec.columns]:
+    if [name for name in existing.columns if name in spec.columns] != [*spec.columns]:
         return f"its columns stand in another order: {', '.join(existing.columns)}"
     if existing.time != spec.time:
         return (
@@ -377,7 +409,14 @@ def _refuse_view_name(storage: Storage, name: str) -> None:
 
 
 def _spec(table: StoredTable) -> TableSpec:
-    return TableSpec(table.name, dict(table.columns), table.time, **availability(table), id=table.id_column)
+    return TableSpec(
+        table.name,
+        dict(table.columns),
+        table.time,
+        **availability(table),
+        id=table.id_column,
+        defaults=defaults(table),
+    )
 
 
 def availability(table: StoredTable) -> dict[str, str | None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from workbench.assignments import literal
 from workbench.cli.shared import (
     FileArgument,
     JsonOption,
@@ -128,6 +129,22 @@ def table_append(
         if receipt.known:
             other = f", {receipt.different:,} of them with another content" if receipt.different else ""
             say(f"{receipt.known:,} rows left out: their id is stored already{other}")
+
+
+@tables.command("add-column")
+def table_add_column(
+    name: TableArgument,
+    column: Annotated[str, typer.Argument(metavar="COLUMN", help="The new column's name.")],
+    type: Annotated[str, typer.Argument(metavar="TYPE", help="Its DuckDB type, such as VARCHAR.")],
+    default: Annotated[
+        str | None, typer.Option(help="What it is in rows that are stored already; by default NULL.")
+    ] = None,
+    project: ProjectOption = None,
+) -> None:
+    """Give a table a further column; nothing is reloaded."""
+    value = default if default is None or type.strip().upper() == "VARCHAR" else literal(default)
+    table = opened(project).table(name).add_column(column, type, value)
+    say(f"table {table.name} has the column {column} {table.columns[column]}")
 
 
 @tables.command("drop")

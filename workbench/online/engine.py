@@ -81,6 +81,8 @@ class Engine:
         self._schema = arrow_schema(self._columns)
         required = [name for name in self._columns if name != self._time]
         table = storage.table(plan.table)
+        self._required = required
+        self._coerced_columns = table.columns
         self._coerce = row_coercer(table.columns, required=required)
         self._id, self._ids = table.id_column, storage.ensure_ids(table)
         self._idle: queue.SimpleQueue[ReferenceDriver] = queue.SimpleQueue()
@@ -150,7 +152,7 @@ class Engine:
     def _prepare(
         self, row: dict[str, Any], as_of: datetime | None, now: datetime, cut: int, index: int | None
     ) -> _Prepared:
-        coerced = self._coerce(row, index)
+        coerced = self._coerced(row, index)
         time = self._time
         place = self._stored_place(coerced, cut)
         if time is None:
@@ -174,6 +176,18 @@ class Engine:
                 row=index,
             )
         return _Prepared(coerced, place[1] if place and place[0] == coerced[time] else None)
+
+    def _coerced(self, row: dict[str, Any], index: int | None) -> dict[str, Any]:
+        try:
+            return self._coerce(row, index)
+        except RowError:
+            columns = self.storage.table(self.plan.table).columns
+            if columns == self._coerced_columns:
+                raise
+        # The table has got a further column since, which the row may carry.
+        self._coerced_columns = columns
+        self._coerce = row_coercer(columns, required=self._required)
+        return self._coerce(row, index)
 
     def _stored_place(self, row: dict[str, Any], cut: int) -> tuple[datetime, int] | None:
         """The position of the stored row with the id of a request row."""

@@ -199,7 +199,7 @@ def ask_then_append(
 def _stored_rows(served: ServedView, rows: list[Any], outcome: Outcome, single: bool) -> pa.Table:
     """Return the rows as the table stores them; one without a time gets the time at which it was answered."""
     try:
-        table = coerce.to_table(dict(served.columns), rows)
+        table = coerce.to_table(dict(served.columns), rows, defaults=served.defaults)
         time = served.plan.base.time
         if time is None:
             return table

@@ -23,6 +23,7 @@ from workbench.deployment import workers
 from workbench.errors import WorkbenchError
 from workbench.plan.model import FeaturePlan
 from workbench.serving.problems import Problem, sentence, unknown
+from workbench.storage.added import defaults
 from workbench.values import wire
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from workbench.online import Engine
     from workbench.storage import Storage
     from workbench.storage.watch import ChangeCounter
+    from workbench.values.coerce import Default
 
 POLL_SECONDS = 0.05
 HEARTBEAT_SECONDS = 5.0
@@ -60,6 +62,7 @@ class ServedView:
     plan: FeaturePlan
     engine: Engine
     columns: Mapping[str, str]
+    defaults: Mapping[str, Default]
     needed: frozenset[str]
     encode: Callable[[dict[str, Any]], dict[str, Any]]
     plain: bool
@@ -251,15 +254,22 @@ class ServingState:
     def _version(self, view: str, version: int, plan_json: str) -> ServedView:
         """Return a version of a view, loaded."""
         plan = FeaturePlan.from_json(plan_json)
+        table = self.storage.table(plan.table)
         loaded = self._loaded.get((view, version))
         if loaded is not None and loaded.plan == plan:
+            if (
+                loaded.columns != table.columns
+            ):  # a column was added; requests look at both, so one by one is fine
+                loaded.columns = MappingProxyType(dict(table.columns))
+                loaded.defaults = defaults(table)
             return loaded
         return ServedView(
             view=view,
             version=version,
             plan=plan,
             engine=load_engine(self.storage, plan),
-            columns=MappingProxyType(dict(self.storage.table(plan.table).columns)),
+            columns=MappingProxyType(dict(table.columns)),
+            defaults=defaults(table),
             needed=frozenset(plan.request_columns) - {plan.base.time},
             encode=wire.encoder(plan.features),
             plain=all(wire.is_plain(kind) for kind in plan.features.values()),

@@ -20,6 +20,7 @@ from workbench.serving.problems import row_problem, unknown
 from workbench.serving.replies import key_reused
 from workbench.serving.settings import Settings
 from workbench.serving.state import ServingState
+from workbench.storage.added import defaults
 from workbench.values import coerce
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def store(
     else:
         rows, single = json_rows(body)
     try:
-        checked = coerce.to_table(dict(table.columns), rows)
+        checked = coerce.to_table(dict(table.columns), rows, defaults=defaults(table))
         body_hash = hashlib.sha256(body).hexdigest() if token else None
         return storage.append(table.name, checked, token=token, body_hash=body_hash)
     except RowError as error:

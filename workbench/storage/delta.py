@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from workbench.storage.added import completed
 from workbench.storage.arrays import int64_array
 from workbench.storage.keys import KeyCodec, Physical, ord_values
 from workbench.storage.log import Record
+from workbench.storage.model import StoredTable
 from workbench.storage.ordering import with_null_ord
 
 
@@ -76,6 +78,15 @@ class Delta:
             if gone < len(run.seqs):
                 kept.append(Run(run.batch.slice(gone), run.seqs[gone:]) if gone else run)
         return _delta(self.generation + 1, kept)
+
+    def completed(self, table: StoredTable) -> Delta:
+        """Return the delta with the columns that the table got since, at the same positions."""
+        runs = [Run(completed(table, run.batch), run.seqs) for run in self.runs]
+        return _delta(self.generation, runs)
+
+    def emptied(self) -> Delta:
+        """Return a delta without rows whose positions are none of this one's."""
+        return _delta(self.generation + 1, [])
 
     def until(self, cut: int, schema: pa.Schema) -> tuple[pa.Table, npt.NDArray[np.int64]]:
         """Return the rows with ``seq <= cut`` and their seq."""

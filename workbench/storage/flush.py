@@ -25,7 +25,6 @@ from workbench.storage.manifest import (
     read_manifest,
 )
 from workbench.storage.model import ColumnFile, Part, StoredIndex
-from workbench.values.types import arrow_schema
 
 MERGE_COUNT = 4
 MERGE_BASE_ROWS = 16_384
@@ -108,7 +107,7 @@ class Flusher:
             entry = manifest.tables.get(table_id)
             if entry is None:
                 return
-            records = read_records(connection, table_id, arrow_schema(entry.table.columns))
+            records = read_records(connection, entry.table)
         if not records:
             return
         part = self._write(entry, records)

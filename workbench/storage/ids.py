@@ -23,6 +23,7 @@ from workbench.storage.log import Append, read_records
 from workbench.storage.model import SEQ, IndexSpec, Part, Receipt, StoredTable
 from workbench.storage.session import connect, hold, quoted, text
 from workbench.storage.snapshot import Snapshot
+from workbench.storage.tables import find_table
 from workbench.values.types import arrow_schema, arrow_type
 
 if TYPE_CHECKING:
@@ -116,8 +117,7 @@ class LoadedIds:
     def overtaken(self, connection: sqlite3.Connection, table: StoredTable, sifted: Sifted) -> bool:
         """Whether an id of the part was appended since it was sifted; ask inside the committing transaction."""
         assert table.id_column is not None
-        schema = arrow_schema(table.columns)
-        since = [r for r in read_records(connection, table.id, schema) if r.first_seq > sifted.cut]
+        since = read_records(connection, find_table(connection, table.name), sifted.cut)
         if not since:
             return False
         ids = pa.Table.from_batches([record.batch.select([table.id_column]) for record in since])

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workbench.storage.added import selected
 from workbench.storage.arrays import contiguous, int64_array, raw_int64
 from workbench.storage.files import Files, disk_error
 from workbench.storage.model import SEQ, Part, StoredTable
 from workbench.storage.scan import MEMORY
-from workbench.storage.session import connect, quoted, text
+from workbench.storage.session import connect, text
 from workbench.storage.tables import microseconds
 from workbench.values.types import arrow_schema, arrow_type
 
@@ -42,7 +43,7 @@ class PartWriter:
         self._path = files.new_path("lake", ".parquet")
         self._pending: list[pa.Table] = []
         self._pending_rows = self._pending_bytes = 0
-        self._part = Part(0, table.id, self._path, 0, 0, 0, 0, -1, None, None)
+        self._part = Part(0, table.id, self._path, 0, 0, 0, 0, -1, None, None, len(table.columns))
 
     def __enter__(self) -> PartWriter:
         try:
@@ -123,7 +124,7 @@ def merge_parts(files: Files, table: StoredTable, parts: Iterable[Part]) -> Part
     """Write the rows of several parts into one new file in the order of their seq, out of core."""
     names = list(table.columns)
     selects = [
-        f"SELECT {', '.join(_cast(name, table) for name in names)}, {SEQ} + {part.base_seq} AS {SEQ}"
+        f"SELECT {selected(table, part.columns)}, {SEQ} + {part.base_seq} AS {SEQ}"
         f" FROM read_parquet({text(str(files.root / part.path))})"
         for part in parts
     ]
@@ -139,10 +140,6 @@ def merge_parts(files: Files, table: StoredTable, parts: Iterable[Part]) -> Part
             rows = pa.Table.from_arrays(arrays, schema=arrow_schema(table.columns))
             writer.write(rows, raw_int64(contiguous(chunk.column(SEQ))))
     return writer.part()
-
-
-def _cast(name: str, table: StoredTable) -> str:
-    return f"CAST({quoted(name)} AS {table.columns[name]}) AS {quoted(name)}"
 
 
 def count_until(files: Files, part: Part, cut: int) -> int:

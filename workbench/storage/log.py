@@ -19,11 +19,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from workbench.errors import Conflict, NotFound, StorageError, Unavailable
+from workbench.storage.added import completed, schema_at
 from workbench.storage.arrays import contiguous
 from workbench.storage.database import Database
-from workbench.storage.manifest import read_counters
+from workbench.storage.manifest import read_counters, table_of_row
 from workbench.storage.model import Receipt, StoredTable
 from workbench.storage.tables import microseconds
+from workbench.values.types import arrow_schema
 
 SCHEMA = """
 CREATE TABLE log (
@@ -66,9 +68,10 @@ def encode_batch(rows: pa.Table) -> bytes:
     return bytes(pa.RecordBatch.from_arrays(arrays, schema=rows.schema).serialize())
 
 
-def decode_batch(data: bytes, schema: pa.Schema) -> pa.RecordBatch:
-    """Return the rows of one log record, without a copy."""
-    return pa.ipc.read_record_batch(pa.py_buffer(data), schema)
+def decode_record(table: StoredTable, first_seq: int, data: bytes) -> Record:
+    """Return one log record, without a copy; columns that were added since have their default."""
+    batch = pa.ipc.read_record_batch(pa.py_buffer(data), schema_at(table, first_seq))
+    return Record(first_seq, completed(table, batch))
 
 
 @dataclass
@@ -102,6 +105,15 @@ class Append:
         if self.table.time is not None and kept:
             times = microseconds(contiguous(rows.column(self.table.time)))
             self.times = int(times.min()), int(times.max())
+
+    def complete(self, table: StoredTable) -> None:
+        """Take over a table that got further columns since the rows were made: they have the defaults in them."""
+        self.body_hash = body_hash_of(self)
+        batch = pa.ipc.read_record_batch(pa.py_buffer(self.data), arrow_schema(self.table.columns))
+        rows = pa.Table.from_batches([completed(table, batch)])
+        self.table, self.data = table, encode_batch(rows)
+        if self.batch is not None:
+            self.batch = rows
 
     def finish(self) -> None:
         """Wake the caller."""
@@ -197,12 +209,15 @@ def _store_group(connection: sqlite3.Connection, group: list[Append], sifter: Si
     """Store what can be stored of a group; an append that cannot gets its error and touches nothing."""
     last = start = read_counters(connection)[0]
     tails: dict[int, tuple[int, int, int]] = {}
+    stored: dict[int, StoredTable] = {}
     receipts: list[Receipt | None] = []
     for append in group:
         table_id = append.table.id
         try:
             if table_id not in tails:
-                tails[table_id] = _read_tail(connection, append.table)
+                stored[table_id], tails[table_id] = _read_table(connection, append.table)
+            if len(stored[table_id].columns) > len(append.table.columns):
+                append.complete(stored[table_id])
             replayed = find_token(connection, append)
             if replayed is None:
                 _require_room(append, tails[table_id])
@@ -233,13 +248,13 @@ def _store_group(connection: sqlite3.Connection, group: list[Append], sifter: Si
     return receipts
 
 
-def _read_tail(connection: sqlite3.Connection, table: StoredTable) -> tuple[int, int, int]:
-    row = connection.execute(
-        "SELECT tail_rows, tail_bytes, tail_records FROM tables WHERE id = ?", (table.id,)
-    ).fetchone()
+def _read_table(
+    connection: sqlite3.Connection, table: StoredTable
+) -> tuple[StoredTable, tuple[int, int, int]]:
+    row = connection.execute("SELECT * FROM tables WHERE id = ?", (table.id,)).fetchone()
     if row is None:
         raise NotFound(f"table {table.name!r} was dropped")
-    return tuple(row)
+    return table_of_row(row), (row["tail_rows"], row["tail_bytes"], row["tail_records"])
 
 
 def _require_room(append: Append, tail: tuple[int, int, int]) -> None:
@@ -319,9 +334,10 @@ def expire_tokens(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM tokens WHERE created_at <= ?", (clock.time() - TOKEN_SECONDS,))
 
 
-def read_records(connection: sqlite3.Connection, table_id: int, schema: pa.Schema) -> list[Record]:
-    """Return the log records of one table in the order of seq."""
+def read_records(connection: sqlite3.Connection, table: StoredTable, after: int = 0) -> list[Record]:
+    """Return the log records of one table that start after a seq, in the order of seq."""
     rows = connection.execute(
-        "SELECT first_seq, data FROM log WHERE table_id = ? ORDER BY first_seq", (table_id,)
+        "SELECT first_seq, data FROM log WHERE table_id = ? AND first_seq > ? ORDER BY first_seq",
+        (table.id, after),
     )
-    return [Record(row["first_seq"], decode_batch(row["data"], schema)) for row in rows]
+    return [decode_record(table, row["first_seq"], row["data"]) for row in rows]

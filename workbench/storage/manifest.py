@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from workbench.storage.model import (
     SUFFIX,
+    Added,
     ColumnFile,
     IndexSpec,
     Needs,
@@ -48,14 +49,38 @@ CREATE TABLE segment_files (
 );
 """
 
+#: Runs once in every project, also in those that were made before.
+LIFE = """
+ALTER TABLE tables ADD COLUMN added TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE tables ADD COLUMN erasures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tables ADD COLUMN flush_wanted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tables ADD COLUMN flushed_at REAL;
+ALTER TABLE tables ADD COLUMN merged_at REAL;
+ALTER TABLE tables ADD COLUMN expired_at REAL;
+ALTER TABLE tables ADD COLUMN expired_rows INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tables ADD COLUMN expired_before INTEGER;
+ALTER TABLE parts ADD COLUMN columns INTEGER NOT NULL DEFAULT 0;
+UPDATE parts SET columns =
+    (SELECT count(*) FROM tables, json_each(tables.columns) WHERE tables.id = parts.table_id);
+CREATE TABLE housekeeping (
+    one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER NOT NULL, started_at REAL NOT NULL, heartbeat REAL NOT NULL,
+    doing TEXT NOT NULL, problem TEXT
+);
+"""
+
 
 @dataclass(frozen=True)
 class TableEntry:
-    """A table and its parts; rows up to ``flushed_seq`` are in the parts, later ones in the log."""
+    """A table and its parts; rows up to ``flushed_seq`` are in the parts, later ones in the log.
+
+    ``erasures`` moves on when rows of the log were erased. Rows with a time (µs) before ``expired_before`` may be gone.
+    """
 
     table: StoredTable
     flushed_seq: int
     parts: tuple[Part, ...]
+    erasures: int = 0
+    expired_before: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,8 +114,9 @@ def reserve_seq(connection: sqlite3.Connection, rows: int) -> int:
 
 def table_of_row(row: sqlite3.Row) -> StoredTable:
     """Return the table that a row of ``tables`` describes."""
+    added = {name: Added(*found) for name, found in json.loads(row["added"]).items()}
     return StoredTable(
-        row["id"], row["name"], json.loads(row["columns"]), row["time"], json.loads(row["options"])
+        row["id"], row["name"], json.loads(row["columns"]), row["time"], json.loads(row["options"]), added
     )
 
 
@@ -107,7 +133,13 @@ def read_manifest(connection: sqlite3.Connection) -> Manifest:
         parts.setdefault(row["table_id"], []).append(part_of_row(row))
     tables = {}
     for row in connection.execute("SELECT * FROM tables ORDER BY name"):
-        tables[row["id"]] = TableEntry(table_of_row(row), row["flushed_seq"], tuple(parts.get(row["id"], ())))
+        tables[row["id"]] = TableEntry(
+            table_of_row(row),
+            row["flushed_seq"],
+            tuple(parts.get(row["id"], ())),
+            row["erasures"],
+            row["expired_before"],
+        )
     indexes = _read_indexes(connection, tables, {part.id: part for ps in parts.values() for part in ps})
     by_name = {entry.table.name: entry for entry in tables.values()}
     return Manifest(version, tables, by_name, {index.spec: index for index in indexes})

@@ -20,6 +20,17 @@ RESERVED_PREFIX = "__"
 
 
 @dataclass(frozen=True)
+class Added:
+    """A column that was added later: log records up to ``since`` lack it, and their rows have ``default`` in it.
+
+    ``default`` is what DuckDB casts to the column's type; None is NULL.
+    """
+
+    since: int
+    default: str | None
+
+
+@dataclass(frozen=True)
 class StoredTable:
     """A table as storage knows it: columns with their DuckDB types, and the event-time column.
 
@@ -33,6 +44,7 @@ class StoredTable:
     columns: dict[str, str]
     time: str | None
     options: dict[str, Any] = field(default_factory=dict)
+    added: dict[str, Added] = field(default_factory=dict)
 
     @property
     def id_column(self) -> str | None:
@@ -92,7 +104,10 @@ class IndexInfo:
 
 @dataclass(frozen=True)
 class Part:
-    """One immutable Parquet file of a table; the rows' seq is ``base_seq`` plus the file's relative ``__seq``."""
+    """One immutable Parquet file of a table; the rows' seq is ``base_seq`` plus the file's relative ``__seq``.
+
+    The file has the first ``columns`` of the table's columns; see :mod:`workbench.storage.added`.
+    """
 
     id: int
     table_id: int
@@ -104,6 +119,7 @@ class Part:
     max_seq: int
     first_time: int | None
     last_time: int | None
+    columns: int
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from types import TracebackType
 import duckdb
 import pyarrow as pa
 
+from workbench.storage.added import selected
 from workbench.storage.files import Files
 from workbench.storage.model import SEQ, Part, StoredTable
-from workbench.storage.session import connect, quoted, text
+from workbench.storage.session import connect, text
 
 BATCH_ROWS = 1 << 16
 MEMORY = "1GB"
@@ -77,7 +78,5 @@ class PartScan:
 
 def part_relation(files: Files, table: StoredTable, part: Part) -> str:
     """Return SQL for FROM that gives a part's rows: the table's columns with their types, and relative ``__seq``."""
-    columns = ", ".join(
-        f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in table.columns.items()
-    )
+    columns = selected(table, part.columns)
     return f"(SELECT {columns}, {SEQ} FROM read_parquet({text(str(files.root / part.path))}))"

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from workbench.errors import StorageError
+from workbench.storage.added import selected
 from workbench.storage.arrays import int64_array
 from workbench.storage.files import Files
 from workbench.storage.lake import count_until
@@ -95,14 +96,12 @@ class Snapshot:
         if self._lease is None:
             raise StorageError("the snapshot is closed", hint="run the query inside its with block")
         entry = self._entry(table)
-        columns = ", ".join(
-            f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in entry.table.columns.items()
-        )
+        columns = selected(entry.table, len(entry.table.columns))
         branches = []
         for parts in self._groups(entry):
             wanted = None if seqs is None else _within(parts, seqs)
             if wanted is None or wanted:
-                branches.append(self._files_branch(columns, parts, narrowing, wanted))
+                branches.append(self._files_branch(entry.table, parts, narrowing, wanted))
         tail = self._tail_table(entry)
         if tail is not None:
             name = self._held(connection, entry.table.name, tail)
@@ -139,15 +138,18 @@ class Snapshot:
         return known[name]
 
     def _groups(self, entry: TableEntry) -> list[list[Part]]:
-        """Group the parts that one scan can read: the same base, and all visible or all needing the filter."""
-        groups: dict[tuple[int, bool], list[Part]] = {}
+        """Group what one scan can read: of the same base and columns, and all visible or all needing the filter."""
+        groups: dict[tuple[int, int, bool], list[Part]] = {}
         for part in entry.parts:
             if part.min_seq <= self.cut:
-                groups.setdefault((part.base_seq, part.max_seq > self.cut), []).append(part)
+                groups.setdefault((part.base_seq, part.columns, part.max_seq > self.cut), []).append(part)
         return list(groups.values())
 
-    def _files_branch(self, columns: str, parts: list[Part], narrowing: str, seqs: list[int] | None) -> str:
+    def _files_branch(
+        self, table: StoredTable, parts: list[Part], narrowing: str, seqs: list[int] | None
+    ) -> str:
         base = parts[0].base_seq
+        columns = selected(table, parts[0].columns)
         paths = ", ".join(text(str(self._files.root / part.path)) for part in parts)
         conditions = []
         if any(part.max_seq > self.cut for part in parts):

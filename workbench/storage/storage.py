@@ -164,6 +164,26 @@ class Storage:
         """Return a checked table that is not stored yet, for :meth:`bulk_load` to create and fill in one commit."""
         return tables.new_table(name, columns, time, options)
 
+    def add_column(
+        self, tx: sqlite3.Connection, table: str, column: str, kind: str, default: object = None
+    ) -> StoredTable:
+        """Give a table a further column in a transaction; nothing is rewritten, and no request waits.
+
+        Parameters
+        ----------
+        kind
+            Its DuckDB type.
+        default
+            What rows have in it that are stored already, or are appended without it; None is NULL.
+
+        Raises
+        ------
+        WorkbenchError
+            For a name that is taken or reserved, a type that columns cannot have, or a default that the type cannot
+            hold exactly.
+        """
+        return tables.add_column(tx, table, column, kind, default)
+
     def drop_table(self, tx: sqlite3.Connection, name: str) -> None:
         """Drop a table with its rows and indexes in a transaction; NotFound when there is none."""
         tables.delete_table(tx, name)
@@ -374,6 +394,7 @@ class Storage:
     def _prepare(self) -> None:
         ddl = manifest.SCHEMA + log.SCHEMA + files_module.SCHEMA
         self._database.ensure_schema("storage", ddl)
+        self._database.ensure_schema("life", manifest.LIFE)
         with self._database.transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (FORMAT,))
             connection.execute("INSERT OR IGNORE INTO meta VALUES ('project_id', ?)", (secrets.token_hex(8),))

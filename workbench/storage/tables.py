@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from workbench.errors import Conflict, NotFound, RowError, StorageError, WorkbenchError, did_you_mean
+from workbench.storage.added import filled, new_column
 from workbench.storage.arrays import null_mask, raw_int64, raw_values
-from workbench.storage.manifest import bump_version, drop_index, drop_part, table_of_row
+from workbench.storage.manifest import bump_version, drop_index, drop_part, read_counters, table_of_row
 from workbench.storage.model import RESERVED_PREFIX, StoredTable
 from workbench.values.types import INTEGER_RANGES, WIDE_INTEGERS, arrow_schema, stored
 
@@ -107,6 +108,23 @@ def rename_table(connection: sqlite3.Connection, name: str, new_name: str) -> No
     bump_version(connection)
 
 
+def add_column(
+    connection: sqlite3.Connection, name: str, column: str, kind: str, default: object = None
+) -> StoredTable:
+    """Give a table a further column in this transaction; see :meth:`Storage.add_column`."""
+    table = new_column(find_table(connection, name), column, kind, default, read_counters(connection)[0])
+    connection.execute(
+        "UPDATE tables SET columns = ?, added = ? WHERE id = ?",
+        (
+            json.dumps(table.columns),
+            json.dumps({name: [one.since, one.default] for name, one in table.added.items()}),
+            table.id,
+        ),
+    )
+    bump_version(connection)
+    return table
+
+
 def find_table(connection: sqlite3.Connection, name: str) -> StoredTable:
     """Return a table by name.
 
@@ -135,6 +153,8 @@ def no_such_table(name: str, known: list[str]) -> NotFound:
 def conform(table: StoredTable, rows: pa.Table) -> pa.Table:
     """Return rows in the table's own Arrow schema; only column order and field metadata may differ.
 
+    Columns that the table got later may be missing; they get their default.
+
     Raises
     ------
     StorageError
@@ -143,6 +163,7 @@ def conform(table: StoredTable, rows: pa.Table) -> pa.Table:
     wanted = arrow_schema(table.columns)
     if rows.schema.equals(wanted):
         return rows
+    rows = filled(table, rows)
     check_schema(table, rows.schema)
     return rows.select(wanted.names).cast(wanted)
 
@@ -150,10 +171,12 @@ def conform(table: StoredTable, rows: pa.Table) -> pa.Table:
 def check_schema(table: StoredTable, schema: pa.Schema) -> None:
     """Raise StorageError unless a schema has exactly the table's columns and types."""
     wanted = arrow_schema(table.columns)
-    if sorted(schema.names) != sorted(wanted.names):
-        unknown = sorted(set(schema.names) ^ set(wanted.names))
+    unknown = sorted((set(schema.names) ^ set(wanted.names)) - (set(table.added) - set(schema.names)))
+    if unknown or len(schema.names) != len(set(schema.names)):
         raise StorageError(f"the rows do not have exactly the columns of table {table.name!r}: {unknown}")
     for field in wanted:
+        if field.name not in schema.names:
+            continue
         given = schema.field(field.name).type
         if given != field.type:
             raise StorageError(f"column {field.name!r} is {field.type}, the rows have {given}")

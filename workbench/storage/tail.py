@@ -7,14 +7,11 @@ import threading
 import weakref
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from workbench.storage.database import Database
 from workbench.storage.delta import Delta
-from workbench.storage.log import Record, decode_batch
+from workbench.storage.log import Record, decode_record, read_records
 from workbench.storage.manifest import Manifest, TableEntry, read_counters, read_manifest
 from workbench.storage.watch import ChangeCounter
-from workbench.values.types import arrow_schema
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,6 @@ class Tail:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._schemas: dict[int, pa.Schema] = {}
         self._lock = threading.Lock()
         self._known: tuple[State | None, ChangeCounter] = (None, (-1, 0))
         _instances.add(self)
@@ -72,6 +68,11 @@ class Tail:
                 "SELECT first_seq, table_id, data FROM log WHERE first_seq > ? ORDER BY first_seq",
                 (known.last_seq if known else 0,),
             ).fetchall()
+            again = {
+                table_id: read_records(connection, entry.table)
+                for table_id, entry in manifest.tables.items()
+                if changed and _erased(known, entry)
+            }
         deltas = dict(known.deltas) if known else {}
         if changed:
             deltas = {
@@ -80,24 +81,31 @@ class Tail:
             }
         fresh: dict[int, list[Record]] = {}
         for row in rows:
-            batch = decode_batch(row["data"], self._schema(manifest.tables[row["table_id"]]))
-            fresh.setdefault(row["table_id"], []).append(Record(row["first_seq"], batch))
+            table = manifest.tables[row["table_id"]].table
+            fresh.setdefault(table.id, []).append(decode_record(table, row["first_seq"], row["data"]))
+        for table_id, records in again.items():
+            deltas[table_id] = deltas[table_id].emptied()
+            fresh[table_id] = records
         for table_id, records in fresh.items():
+            if not records:
+                continue
             deltas[table_id] = deltas.get(table_id, _EMPTY).extended(records)
         return State(manifest, last_seq, deltas)
-
-    def _schema(self, entry: TableEntry) -> pa.Schema:
-        schema = self._schemas.get(entry.table.id)
-        if schema is None:
-            schema = self._schemas[entry.table.id] = arrow_schema(entry.table.columns)
-        return schema
 
 
 def _without_flushed(delta: Delta, known: State | None, entry: TableEntry) -> Delta:
     before = known.manifest.tables.get(entry.table.id) if known else None
-    if before is not None and before.flushed_seq == entry.flushed_seq:
-        return delta
-    return delta.after(entry.flushed_seq)
+    if before is None or before.flushed_seq != entry.flushed_seq:
+        delta = delta.after(entry.flushed_seq)
+    if before is not None and len(before.table.columns) != len(entry.table.columns):
+        delta = delta.completed(entry.table)
+    return delta
+
+
+def _erased(known: State | None, entry: TableEntry) -> bool:
+    """Whether rows of the table's log were erased since."""
+    before = known.manifest.tables.get(entry.table.id) if known else None
+    return before is not None and before.erasures != entry.erasures
 
 
 _instances: weakref.WeakSet[Tail] = weakref.WeakSet()

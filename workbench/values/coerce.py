@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +26,25 @@ _ACCEPTED = "give a dict, a list of dicts, a DataFrame, or an Arrow table"
 RowCoercer = Callable[..., dict[str, Any]]
 
 
-def to_table(columns: Mapping[str, str], rows: Any, *, required: Collection[str] | None = None) -> pa.Table:
+@dataclass(frozen=True)
+class Default:
+    """What rows that leave a column out have in it: a value of its type, as an array of one."""
+
+    kind: str
+    text: str
+    array: pa.Array = field(compare=False, repr=False)
+
+
+_NONE: Mapping[str, Default] = {}
+
+
+def to_table(
+    columns: Mapping[str, str],
+    rows: Any,
+    *,
+    required: Collection[str] | None = None,
+    defaults: Mapping[str, Default] = _NONE,
+) -> pa.Table:
     """Return rows as an Arrow table with exactly these columns.
 
     Parameters
@@ -37,6 +56,8 @@ def to_table(columns: Mapping[str, str], rows: Any, *, required: Collection[str]
         table, or anything with ``__arrow_c_stream__``. Names match without regard to case.
     required
         Columns that must be there; their values may still be NULL. The others are NULL when left out.
+    defaults
+        Columns that are something else than NULL when left out.
 
     Raises
     ------
@@ -46,15 +67,15 @@ def to_table(columns: Mapping[str, str], rows: Any, *, required: Collection[str]
     >>> to_table({"id": "BIGINT", "amount": "DECIMAL(18,2)"}, {"id": 7, "amount": "1.5"}).to_pylist()
     [{'id': 7, 'amount': Decimal('1.50')}]
     """
-    shape = _shape(tuple(columns.items()), frozenset(required or ()))
+    shape = _shape(tuple(columns.items()), frozenset(required or ()), tuple(defaults.items()))
     if type(rows) is dict:
         return pa.Table.from_struct_array(pa.array([shape.row(rows)], type=shape.struct))
     if isinstance(rows, Mapping):
-        return to_table(columns, dict(rows), required=required)
+        return to_table(columns, dict(rows), required=required, defaults=defaults)
     if frames.is_pandas(rows):
         return shape.pandas(rows)
     if frames.is_series(rows):
-        return to_table(columns, rows.to_dict(), required=required)
+        return to_table(columns, rows.to_dict(), required=required, defaults=defaults)
     if isinstance(rows, pa.Table):
         return shape.arrow(rows, 0)
     stream = frames.open_stream(rows)
@@ -65,13 +86,17 @@ def to_table(columns: Mapping[str, str], rows: Any, *, required: Collection[str]
 
 
 def coerced_reader(
-    columns: Mapping[str, str], reader: pa.RecordBatchReader, *, required: Collection[str] | None = None
+    columns: Mapping[str, str],
+    reader: pa.RecordBatchReader,
+    *,
+    required: Collection[str] | None = None,
+    defaults: Mapping[str, Default] = _NONE,
 ) -> pa.RecordBatchReader:
     """Return a reader that gives the batches of another one with exactly these columns; see :func:`to_table`.
 
     A row that does not fit raises its :class:`RowError` where the batch is read.
     """
-    shape = _shape(tuple(columns.items()), frozenset(required or ()))
+    shape = _shape(tuple(columns.items()), frozenset(required or ()), tuple(defaults.items()))
     shape.sources(reader.schema.names)
     return pa.RecordBatchReader.from_batches(shape.schema, shape.batches(reader))
 
@@ -96,15 +121,23 @@ def _iterate(rows: Any) -> Iterator[Any]:
 
 
 @lru_cache(maxsize=512)
-def _shape(columns: tuple[tuple[str, str], ...], required: frozenset[str]) -> _Shape:
-    return _Shape(dict(columns), required)
+def _shape(
+    columns: tuple[tuple[str, str], ...],
+    required: frozenset[str],
+    defaults: tuple[tuple[str, Default], ...] = (),
+) -> _Shape:
+    return _Shape(dict(columns), required, dict(defaults))
 
 
 class _Shape:
     """The columns that rows must have, ready to convert them."""
 
-    def __init__(self, columns: dict[str, str], required: frozenset[str]) -> None:
+    def __init__(
+        self, columns: dict[str, str], required: frozenset[str], defaults: dict[str, Default]
+    ) -> None:
         self.columns = columns
+        self._defaults = defaults
+        self._default_values = {name: default.array[0].as_py() for name, default in defaults.items()}
         self.required = required
         self.schema = arrow_schema(columns)
         self.struct = pa.struct(list(self.schema))
@@ -128,7 +161,7 @@ class _Shape:
                     value = row[name]
                     result[name] = None if value is None else convert(value)
                 else:
-                    result[name] = None
+                    result[name] = self._default_values.get(name)
         except Unfit as unfit:
             raise self._refusal(unfit, name, index) from None
         if found != len(row):
@@ -198,13 +231,19 @@ class _Shape:
         arrays = []
         for name, kind in self.columns.items():
             if name not in sources:
-                arrays.append(pa.nulls(table.num_rows, self.schema.field(name).type))
+                arrays.append(self._missing(name, table.num_rows))
                 continue
             try:
                 arrays.append(cast_column(table.column(sources[name]), kind))
             except Unfit as unfit:
                 raise self._refusal(unfit, name, first_row + (unfit.row or 0)) from None
         return pa.Table.from_arrays(arrays, schema=self.schema)
+
+    def _missing(self, name: str, rows: int) -> pa.Array:
+        default = self._defaults.get(name)
+        if default is None:
+            return pa.nulls(rows, self.schema.field(name).type)
+        return default.array.take(pa.nulls(rows, pa.int64()).fill_null(0))
 
     def batches(self, reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         first_row = 0
@@ -218,7 +257,7 @@ class _Shape:
         arrays = []
         for name, kind in self.columns.items():
             if name not in sources:
-                arrays.append(pa.nulls(len(frame), self.schema.field(name).type))
+                arrays.append(self._missing(name, len(frame)))
                 continue
             try:
                 arrays.append(self._series(given[sources[name]], kind))
