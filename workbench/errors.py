@@ -131,6 +131,10 @@ class Unavailable(WorkbenchError):
     """A limit is reached or a part is not running; trying again later may work."""
 
 
+class Throttled(Unavailable):
+    """One caller asks for more than its share; others are served meanwhile."""
+
+
 class StorageError(WorkbenchError):
     """The project's files cannot be read or written as they must be."""
 

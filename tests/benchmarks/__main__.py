@@ -20,6 +20,7 @@ from tests.benchmarks import (
     definition,
     endpoints,
     engine,
+    ingest,
     lowered,
     preview,
     request,
@@ -41,6 +42,7 @@ BENCHMARKS = {
     "endpoints": endpoints.run,
     "spine": spine.run,
     "storage": storage.run,
+    "ingest": ingest.run,
 }
 
 

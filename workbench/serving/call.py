@@ -157,8 +157,20 @@ class Call:
             )
         return given
 
-    async def body(self, limit: int) -> bytes:
+    def length(self) -> int | None:
+        """Return the length of the body where the request tells it before."""
+        length = self.header(b"content-length")
+        return int(length) if length and length.isdigit() else None
+
+    async def body(self, limit: int, grow: Callable[[int], None] | None = None) -> bytes:
         """Read the body.
+
+        Parameters
+        ----------
+        limit
+            Its largest length in bytes.
+        grow
+            Called with the bytes read so far where :meth:`length` is not known; it may raise.
 
         Raises
         ------
@@ -172,8 +184,8 @@ class Call:
             raise Problem(
                 415, "unsupported-media-type", f"the body is encoded as {encoding!r}; send it uncompressed"
             )
-        length = self.header(b"content-length")
-        if length and length.isdigit() and int(length) > limit:
+        length = self.length()
+        if length is not None and length > limit:
             raise too_large(limit)
         message = await self._next()
         if not message.get("more_body"):
@@ -186,6 +198,8 @@ class Call:
             size += len(chunks[-1])
             if size > limit:
                 raise too_large(limit)
+            if length is None and grow is not None:
+                grow(size)
         return b"".join(chunks)
 
     async def _next(self) -> Message:

@@ -13,6 +13,7 @@ from workbench.errors import (
     NotFound,
     RowError,
     StorageError,
+    Throttled,
     Unavailable,
     WorkbenchError,
     did_you_mean,
@@ -32,6 +33,7 @@ TITLES = {
     "key-reused": "The Idempotency-Key was used for another body",
     "too-large": "The body is too large",
     "unsupported-media-type": "The content type is not supported",
+    "throttled": "This caller asks for more than its share",
     "unavailable": "The server cannot do this now",
     "internal": "The server failed",
 }
@@ -122,6 +124,8 @@ def problem_of(error: WorkbenchError) -> Problem:
             return Problem(403, "forbidden", detail)
         case Conflict():
             return Problem(409, "conflict", detail)
+        case Throttled():
+            return Problem(429, "throttled", detail, headers={"Retry-After": "1"})
         case Unavailable() | StorageError():
             return Problem(503, "unavailable", detail, headers={"Retry-After": "1"})
         case _:

@@ -19,6 +19,9 @@ class Settings:
         Largest body of a feature request.
     max_rows_bytes
         Largest body that carries rows for a table.
+    max_ingest_bytes
+        Bodies with rows that one worker holds at once, from their first byte to their answer; half of it for one key.
+        More are answered 429 or 503.
     max_request_rows
         Most rows in one feature request.
     max_in_flight
@@ -29,6 +32,7 @@ class Settings:
 
     max_request_bytes: int = 16 * MEGABYTE
     max_rows_bytes: int = 256 * MEGABYTE
+    max_ingest_bytes: int = 512 * MEGABYTE
     max_request_rows: int = 10_000
     max_in_flight: int = 512
     threads: int = 16

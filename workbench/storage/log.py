@@ -10,6 +10,7 @@ import hashlib
 import sqlite3
 import threading
 import time as clock
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from workbench.errors import Conflict, NotFound, StorageError, Unavailable
+from workbench.errors import Conflict, NotFound, StorageError, Throttled, Unavailable
 from workbench.storage.added import completed, schema_at
 from workbench.storage.arrays import contiguous
 from workbench.storage.database import Database
@@ -48,6 +49,10 @@ FLUSH_BYTES = 64 << 20
 FLUSH_RECORDS = 16_384
 LIMIT_ROWS = 16 * FLUSH_ROWS
 LIMIT_BYTES = 16 * FLUSH_BYTES
+QUEUE_APPENDS = 4096
+QUEUE_BYTES = 64 << 20
+#: What one caller may have of the queue, so that others find room in it.
+SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,8 @@ class Append:
     """One append on its way through the committer.
 
     ``batch`` holds the rows where the table has ids; ``known`` gets those that are left out, with the seq of the row
-    that has their id.
+    that has their id. ``caller`` says whose share of the queue it takes; ``on_done`` is called on the committer's
+    thread once the outcome is known.
     """
 
     table: StoredTable
@@ -90,6 +96,8 @@ class Append:
     body_hash: str | None
     source_position: str | None
     batch: pa.Table | None = None
+    caller: str | None = None
+    on_done: Callable[[], None] | None = None
     receipt: Receipt | None = None
     error: BaseException | None = None
     tail: tuple[int, int, int] = (0, 0, 0)
@@ -118,10 +126,16 @@ class Append:
     def finish(self) -> None:
         """Wake the caller."""
         self._done.set()
+        if self.on_done is not None:
+            self.on_done()
 
     def result(self) -> Receipt:
         """Wait for the commit and return its receipt, or raise why there is none."""
         self._done.wait()
+        return self.outcome()
+
+    def outcome(self) -> Receipt:
+        """Return the receipt of an append that is done, or raise why there is none."""
         if self.error is not None:
             raise self.error
         assert self.receipt is not None
@@ -140,6 +154,78 @@ class Sifter(Protocol):
         """Leave them out of one append, whose first new row gets ``first_seq``."""
 
 
+class Queue:
+    """What waits for the committer: bounded, and no caller has more than its share. Not thread-safe.
+
+    Parameters
+    ----------
+    appends, size
+        How many appends, and how many bytes of rows, may wait.
+    """
+
+    def __init__(self, appends: int, size: int) -> None:
+        self._limits = appends, size
+        self._waiting: deque[Append] = deque()
+        self._size = 0
+        self._shares: dict[str, tuple[int, int]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def fits(self, append: Append) -> bool:
+        """Whether there is room; an empty queue takes anything."""
+        return not self._waiting or not self._full(append, len(self._waiting), self._size, 1.0)
+
+    def put(self, append: Append) -> None:
+        """Add an append.
+
+        Raises
+        ------
+        Throttled
+            When its caller has more than its share of the queue.
+        Unavailable
+            When the queue is full.
+        """
+        share = self._shares.get(append.caller) if append.caller is not None else None
+        if share is not None and self._full(append, *share, SHARE):
+            raise Throttled(
+                "this caller has as many rows on their way to the disk as one caller may have",
+                hint="wait for answers before you send more",
+            )
+        if not self.fits(append):
+            raise Unavailable(
+                f"{len(self._waiting):,} appends are on their way to the disk", hint="append more slowly"
+            )
+        self.add(append)
+
+    def add(self, append: Append) -> None:
+        """Add an append that fits."""
+        self._waiting.append(append)
+        self._note(append, 1)
+
+    def take(self) -> list[Append]:
+        """Remove and return what one transaction should store."""
+        group: list[Append] = []
+        size = 0
+        while self._waiting and (not group or size + len(self._waiting[0].data) <= GROUP_BYTES):
+            append = self._waiting.popleft()
+            self._note(append, -1)
+            size += len(append.data)
+            group.append(append)
+        return group
+
+    def _full(self, append: Append, count: int, size: int, part: float) -> bool:
+        appends, limit = self._limits
+        return count >= appends * part or size + len(append.data) > limit * part
+
+    def _note(self, append: Append, sign: int) -> None:
+        self._size += sign * len(append.data)
+        if append.caller is not None:
+            count, size = self._shares.pop(append.caller, (0, 0))
+            if count + sign:
+                self._shares[append.caller] = count + sign, size + sign * len(append.data)
+
+
 class Committer:
     """The committer thread of one process; it ends when idle and starts again when needed."""
 
@@ -150,18 +236,36 @@ class Committer:
         self._on_commit = on_commit
         self._sifter = sifter
         self._condition = threading.Condition()
-        self._waiting: list[Append] = []
+        self._queue = Queue(QUEUE_APPENDS, QUEUE_BYTES)
         self._running = False
 
     def commit(self, append: Append) -> Receipt:
-        """Store one append; returns when it is on disk."""
+        """Store one append; waits for room in the queue and returns when it is on disk."""
         with self._condition:
-            self._waiting.append(append)
-            if not self._running:
-                self._running = True
-                threading.Thread(target=self._run, name="workbench-committer", daemon=True).start()
-            self._condition.notify()
+            self._condition.wait_for(lambda: self._queue.fits(append))
+            self._queue.add(append)
+            self._wake()
         return append.result()
+
+    def submit(self, append: Append) -> None:
+        """Store one append soon, and finish it then.
+
+        Raises
+        ------
+        Throttled
+            When its caller has more than its share of the queue.
+        Unavailable
+            When the queue is full.
+        """
+        with self._condition:
+            self._queue.put(append)
+            self._wake()
+
+    def _wake(self) -> None:
+        if not self._running:
+            self._running = True
+            threading.Thread(target=self._run, name="workbench-committer", daemon=True).start()
+        self._condition.notify_all()
 
     def _run(self) -> None:
         while True:
@@ -181,16 +285,11 @@ class Committer:
 
     def _next_group(self) -> list[Append]:
         with self._condition:
-            if not self._waiting and not self._condition.wait_for(lambda: self._waiting, IDLE_SECONDS):
+            if not self._queue and not self._condition.wait_for(lambda: self._queue, IDLE_SECONDS):
                 self._running = False
                 return []
-            size = count = 0
-            for append in self._waiting:
-                if count and size + len(append.data) > GROUP_BYTES:
-                    break
-                size += len(append.data)
-                count += 1
-            group, self._waiting = self._waiting[:count], self._waiting[count:]
+            group = self._queue.take()
+            self._condition.notify_all()
             return group
 
     def _commit_group(self, group: list[Append]) -> None:
@@ -251,7 +350,9 @@ def _store_group(connection: sqlite3.Connection, group: list[Append], sifter: Si
 def _read_table(
     connection: sqlite3.Connection, table: StoredTable
 ) -> tuple[StoredTable, tuple[int, int, int]]:
-    row = connection.execute("SELECT * FROM tables WHERE id = ?", (table.id,)).fetchone()
+    row = connection.execute(
+        "SELECT * FROM tables WHERE id = ? AND name = ?", (table.id, table.name)
+    ).fetchone()
     if row is None:
         raise NotFound(f"table {table.name!r} was dropped")
     return table_of_row(row), (row["tail_rows"], row["tail_bytes"], row["tail_records"])

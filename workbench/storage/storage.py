@@ -250,15 +250,67 @@ class Storage:
             )
             self._flusher.merge_soon(stored.name)
             return receipt
-        times = self._check_times(stored, rows)
-        data = log.encode_batch(rows)
-        append = Append(stored, data, rows.num_rows, times, token, body_hash, source_position)
+        append = self._append(stored, rows, token, body_hash, source_position)
         if stored.id_column is None:
             return self._committer.commit(append)
         tables.check_ids(stored, contiguous(rows.column(stored.id_column)))
         append.batch = rows
         receipt = self._committer.commit(append)
         return with_known(receipt, append, rows, self.snapshot, self.connect)
+
+    def begin_append(
+        self,
+        table: StoredTable,
+        rows: pa.Table,
+        *,
+        token: str | None = None,
+        body_hash: str | None = None,
+        caller: str | None = None,
+        on_done: Callable[[Append], None],
+    ) -> bool:
+        """Like :meth:`append`, without waiting: ``on_done`` gets the outcome, on a thread of the storage's own.
+
+        Parameters
+        ----------
+        table
+            As returned by :meth:`table`; when it was dropped since, the outcome is NotFound.
+        caller
+            Whose share of the queue the rows take; no caller can fill the queue alone.
+        on_done
+            Called with an object whose ``outcome()`` returns the receipt or raises why there is none.
+
+        Returns
+        -------
+        bool
+            False, and nothing happens, for rows that only :meth:`append` can store: large ones and those with ids.
+
+        Raises
+        ------
+        RowError
+            For a NULL time or one beyond the server's clock.
+        Throttled
+            When the caller has as much waiting as one caller may have.
+        Unavailable
+            When as much is waiting as there may be at all.
+        """
+        rows = tables.conform(table, rows)
+        if table.id_column is not None or rows.nbytes > BULK_BYTES:
+            return False
+        append = self._append(table, rows, token, body_hash, None)
+        append.caller, append.on_done = caller, lambda: on_done(append)
+        self._committer.submit(append)
+        return True
+
+    def _append(
+        self,
+        table: StoredTable,
+        rows: pa.Table,
+        token: str | None,
+        body_hash: str | None,
+        source_position: str | None,
+    ) -> Append:
+        times = self._check_times(table, rows)
+        return Append(table, log.encode_batch(rows), rows.num_rows, times, token, body_hash, source_position)
 
     def bulk_load(
         self,

@@ -101,7 +101,12 @@ def coerced_reader(
     return pa.RecordBatchReader.from_batches(shape.schema, shape.batches(reader))
 
 
-def row_coercer(columns: Mapping[str, str], *, required: Collection[str] | None = None) -> RowCoercer:
+def row_coercer(
+    columns: Mapping[str, str],
+    *,
+    required: Collection[str] | None = None,
+    defaults: Mapping[str, Default] = _NONE,
+) -> RowCoercer:
     """Return ``coerce(row, index=None) -> dict``: one row with exactly these columns, as plain Python values.
 
     The function is compiled once per set of columns; ``index`` is the row's number in error messages.
@@ -109,7 +114,13 @@ def row_coercer(columns: Mapping[str, str], *, required: Collection[str] | None 
     >>> row_coercer({"id": "BIGINT", "ts": "TIMESTAMP"})({"id": 7, "ts": "2026-01-02T03:04:05+01:00"})
     {'id': 7, 'ts': datetime.datetime(2026, 1, 2, 2, 4, 5)}
     """
-    return _shape(tuple(columns.items()), frozenset(required or ())).row
+    return _shape(tuple(columns.items()), frozenset(required or ()), tuple(defaults.items())).row
+
+
+def from_rows(columns: Mapping[str, str], rows: list[dict[str, Any]]) -> pa.Table:
+    """Return rows as :func:`row_coercer` gave them as an Arrow table."""
+    shape = _shape(tuple(columns.items()), frozenset())
+    return pa.Table.from_struct_array(pa.array(rows, type=shape.struct))
 
 
 def _iterate(rows: Any) -> Iterator[Any]:
