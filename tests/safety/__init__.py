@@ -1,0 +1,1 @@
+"""Nothing is lost: processes that are killed, files that are torn, disks that are full, hours of load."""
