@@ -161,7 +161,8 @@ def test_large_segments_are_made_of_pieces(
     storage.ensure_index(spec, ["n", "s"], live=True)
     storage.ensure_index(spec, ["xs", "at"], live=True)
     reader = storage.reader(spec)
-    for key in [("a",), ("b",), (None,)] if keys else [()]:
+    asked: list[tuple[Any, ...]] = [("a",), ("b",), (None,)] if keys else [()]
+    for key in asked:
         mine = [row for row in rows if not keys or row[0] == key[0]]
         mine.sort(key=lambda row: (row[1] is not None, row[1] or START, row[2]), reverse=True)
         answer = reader.read(key, ["n", "s", "xs", "at"])

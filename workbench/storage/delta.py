@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from workbench.storage.added import completed
-from workbench.storage.arrays import int64_array
+from workbench.storage.arrays import int64_array, raw_int64
 from workbench.storage.keys import KeyCodec, Physical, ord_values
 from workbench.storage.log import Record
 from workbench.storage.model import StoredTable
@@ -109,6 +109,14 @@ def _run(records: Sequence[Record]) -> Run:
     return Run(batch, np.concatenate([record.seqs() for record in records]))
 
 
+def physical_list(array: pa.Array) -> list[Physical]:
+    """Return keys in physical form as Python values."""
+    if array.null_count or not pa.types.is_int64(array.type):
+        listed: list[Physical] = array.to_pylist()
+        return listed
+    return list(raw_int64(array).tolist())
+
+
 class DeltaIndex:
     """Where the rows of each key are in a delta; follows the delta as it grows. Not thread-safe: hold ``lock``."""
 
@@ -136,7 +144,7 @@ class DeltaIndex:
         self._rows = delta.rows
 
     def _take_in(self, batch: pa.RecordBatch, *, first: int) -> None:
-        columns = [codec.physical(batch.column(codec.column)).to_pylist() for codec in self._codecs]
+        columns = [physical_list(codec.physical(batch.column(codec.column))) for codec in self._codecs]
         keys = zip(*columns, strict=True) if columns else [()] * batch.num_rows
         known = self._positions
         for position, key in enumerate(keys, first):

@@ -16,7 +16,7 @@ from workbench.storage.columns import MappedColumn
 from workbench.storage.delta import Delta, Run
 from workbench.storage.files import Files
 from workbench.storage.keytable import MappedKeys
-from workbench.storage.layout import CorruptFile
+from workbench.storage.layout import CorruptFile, MappedFile
 from workbench.storage.model import KEYS, ORD, SEQ, Segment
 
 Bound = tuple[int, int | None]
@@ -47,6 +47,7 @@ class SegmentReader:
         self._levels = levels
         self.base_seq = segment.part.base_seq
         self._columns: dict[tuple[str, str], MappedColumn] = {}
+        self._arrays: dict[str, dict[str, npt.NDArray[Any]]] = {}
         self._opened: tuple[MappedKeys, Integers, npt.NDArray[Any]] | None = None
 
     def opened(self) -> tuple[MappedKeys, Integers, npt.NDArray[Any]]:
@@ -66,6 +67,16 @@ class SegmentReader:
         found = self._columns.get((file, kind))
         if found is None:
             found = self._columns[file, kind] = self.map(file, MappedColumn, kind)
+        return found
+
+    def arrays(self, file: str) -> dict[str, npt.NDArray[Any]] | None:
+        """Return the sections of a file by name, None when the segment does not have it."""
+        if file not in self.segment.files:
+            return None
+        found = self._arrays.get(file)
+        if found is None:
+            mapped = self.map(file, MappedFile)
+            found = self._arrays[file] = {name: mapped.array(name) for name in mapped.sections}
         return found
 
     def map(self, name: str, reader: Callable[..., Any], *details: Any) -> Any:

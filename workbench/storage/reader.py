@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from workbench.errors import NotFound, StorageError, did_you_mean
 from workbench.storage.delta import Delta, DeltaIndex
+from workbench.storage.delta_lanes import Derivation
 from workbench.storage.files import Files
 from workbench.storage.keys import MISSING, KeyCodec, Physical
 from workbench.storage.manifest import TableEntry
@@ -26,6 +28,7 @@ from workbench.storage.pieces import (
     assemble,
 )
 from workbench.storage.segments import file_of
+from workbench.storage.source import Source
 from workbench.storage.tail import State, Tail
 from workbench.values.types import arrow_type
 
@@ -93,7 +96,7 @@ class IndexReader:
             try:
                 return self._read(key, columns, upto, since, limit, cut)
             except LostSegment as lost:
-                self._lose(lost)
+                self.lose(lost)
 
     def seqs(self, values: Sequence[Any]) -> list[int | None]:
         """Return the seq of a row for each value of the index's only key column, None where no row has it.
@@ -104,7 +107,34 @@ class IndexReader:
             try:
                 return self._seqs(values)
             except LostSegment as lost:
-                self._lose(lost)
+                self.lose(lost)
+
+    def source(self, columns: Sequence[str], derivation: Derivation | None = None) -> Source:
+        """Return what kernels read of some columns, for one thread.
+
+        Parameters
+        ----------
+        columns
+            Columns of the table and derived ones that the index has, in the order of the kernels' program.
+        derivation
+            How the derived ones are computed for rows that are in no segment yet.
+        """
+        return Source(self, columns, derivation)
+
+    def at(self, state: State) -> Found:
+        """Return the index's segments at a committed state; NotFound or StorageError as :meth:`read`."""
+        with self._delta_index.lock:
+            if state is not self._state:
+                self._find(state)
+            return Found(self._index, self._table, self._segments, self._codecs)
+
+    def state(self) -> State:
+        """Return the newest committed state."""
+        return self._tail.state()
+
+    def physical(self, key: Sequence[Any]) -> tuple[Physical, ...] | None:
+        """Return a key in physical form, None when no row can have it; RowError for one of another kind."""
+        return self._encode(tuple(key))
 
     def _seqs(self, values: Sequence[Any]) -> list[int | None]:
         with self._delta_index.lock:
@@ -211,7 +241,7 @@ class IndexReader:
         reader.segment = segment
         return reader
 
-    def _lose(self, lost: LostSegment) -> None:
+    def lose(self, lost: LostSegment) -> None:
         """A file cannot be read: try the newest manifest if there is one, else report the segment and give up."""
         known = self._state
         if isinstance(lost.__cause__, FileNotFoundError) and known is not None:
@@ -229,6 +259,16 @@ class IndexReader:
         self._delta_index = DeltaIndex()
         self._delta_index.use(self._codecs)
         self._state = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """An index at one committed state."""
+
+    index: StoredIndex
+    table: StoredTable
+    segments: list[SegmentReader]
+    codecs: list[KeyCodec]
 
 
 def is_complete(index: StoredIndex, entry: TableEntry) -> bool:

@@ -63,7 +63,7 @@ class PartScan:
             SQL after ORDER BY.
         """
         shown = ", ".join([*columns, *([SEQ] if seq else [])])
-        query = f"SELECT {shown} FROM {self._relation}" + (f" ORDER BY {order}" if order else "")
+        query = f"SELECT {shown} FROM {self._relation} r" + (f" ORDER BY {order}" if order else "")
         yield from self._connection().execute(query).to_arrow_reader(BATCH_ROWS)
 
     def _connection(self) -> duckdb.DuckDBPyConnection:

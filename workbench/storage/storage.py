@@ -32,7 +32,7 @@ from workbench.storage.log import Append, Committer
 from workbench.storage.model import IndexInfo, IndexSpec, Needs, Receipt, StoredTable
 from workbench.storage.reader import IndexReader
 from workbench.storage.snapshot import Snapshot
-from workbench.storage.tail import Tail
+from workbench.storage.tail import State, Tail
 from workbench.storage.watch import ChangeCounter
 
 FORMAT = "1"
@@ -341,6 +341,10 @@ class Storage:
     def last_seq(self) -> int:
         """Return the seq of the newest committed row, 0 when there is none."""
         return self._tail.state().last_seq
+
+    def state(self) -> State:
+        """Return the newest committed state, for :meth:`Source.now` of several sources."""
+        return self._tail.state()
 
     def source_position(self, table: str) -> str | None:
         """Return the position stored with the last append that had one."""
