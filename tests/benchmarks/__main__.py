@@ -28,6 +28,7 @@ from tests.benchmarks import (
     spine,
     storage,
     training,
+    windows,
 )
 from tests.benchmarks.runner import Measurement, machine
 
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "training": training.run,
     "rows": rows.run,
     "engine": engine.run,
+    "windows": windows.run,
     "endpoints": endpoints.run,
     "spine": spine.run,
     "storage": storage.run,
