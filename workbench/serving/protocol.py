@@ -51,7 +51,7 @@ class Protocol(HttpToolsProtocol):
         """Decide whether the request may be a plain one."""
         lane = self._fast.find(self.url)
         if lane is not None and self._is_plain():
-            self._lane, self._body = lane, b""
+            self._lane = lane
         else:
             self._go_on()
 
@@ -76,7 +76,7 @@ class Protocol(HttpToolsProtocol):
             self._go_on()
             super().on_message_complete()
         else:
-            self._lane = None
+            self._lane, self._body = None, b""
             self._write(*answer)
 
     # -- the connection
