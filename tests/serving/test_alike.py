@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 import socket
@@ -27,7 +26,7 @@ from workbench.serving import state
 from workbench.serving.app import create_app
 from workbench.serving.protocol import Protocol
 
-REQUESTS = 3000
+REQUESTS = 2000
 TIME = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
@@ -62,7 +61,7 @@ def serving(path: Path, *, declared: bool) -> Iterator[tuple[int, Any]]:
     )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:
         yield listener.getsockname()[1], app
