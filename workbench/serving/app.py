@@ -7,14 +7,14 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 import workbench
 from workbench.serving import openapi
+from workbench.serving.answers import RESPONSES
 from workbench.serving.call import Call, Reply, settle
 from workbench.serving.features import Features
 from workbench.serving.gateway import CALL, Gateway
@@ -95,40 +95,62 @@ def _declare(
         "/v1/features/{view}",
         tags=["features"],
         summary="Features of one row or of several",
-        responses=_FAILS,
+        responses=RESPONSES["features"],
     )
     async def post_features(request: Request, view: str) -> Response:
         return await _respond(request, "features", features, view)
 
     @app.post(
-        "/v1/tables/{table}/rows", tags=["tables"], summary="Append rows, all or nothing", responses=_FAILS
+        "/v1/tables/{table}/rows",
+        tags=["tables"],
+        summary="Append rows, all or nothing",
+        responses=RESPONSES["rows"],
     )
     async def post_rows(request: Request, table: str) -> Response:
         return await _respond(request, "rows", rows, table)
 
-    @app.get("/v1/views", tags=["views"], summary="Deployed views", responses=_FAILS)
+    @app.get("/v1/views", tags=["views"], summary="Deployed views", responses=RESPONSES["views"])
     async def get_views(request: Request) -> Response:
         return await _respond(request, "views", views.list)
 
-    @app.get("/v1/views/{view}", tags=["views"], summary="Schema, version, query and plan", responses=_FAILS)
+    @app.get(
+        "/v1/views/{view}",
+        tags=["views"],
+        summary="Schema, version, query and plan",
+        responses=RESPONSES["view"],
+    )
     async def get_view(request: Request, view: str) -> Response:
         return await _respond(request, "view", views.describe, view)
 
     @app.post(
-        "/v1/views/{view}/rollback", tags=["views"], summary="Back to the version before", responses=_FAILS
+        "/v1/views/{view}/rollback",
+        tags=["views"],
+        summary="Back to the version before",
+        responses=RESPONSES["rollback"],
     )
     async def post_rollback(request: Request, view: str) -> Response:
         return await _respond(request, "rollback", views.rollback, view)
 
-    @app.get("/healthz", tags=["health"], summary="Alive, and which project")
+    @app.get("/healthz", tags=["health"], summary="Alive, and which project", responses=RESPONSES["healthz"])
     async def get_healthz(request: Request) -> Response:
         return await _respond(request, "healthz", health.alive)
 
-    @app.get("/readyz", tags=["health"], summary="Ready: everything deployed is served")
+    @app.get(
+        "/readyz",
+        tags=["health"],
+        summary="Ready: everything deployed is served",
+        responses=RESPONSES["readyz"],
+    )
     async def get_readyz(request: Request) -> Response:
         return await _respond(request, "readyz", health.ready)
 
-    @app.get("/metrics", tags=["health"], summary="Prometheus metrics")
+    @app.get(
+        "/metrics",
+        tags=["health"],
+        summary="Prometheus metrics",
+        responses=RESPONSES["metrics"],
+        response_class=PlainTextResponse,
+    )
     async def get_metrics(request: Request) -> Response:
         return await _respond(request, "metrics", health.numbers)
 
@@ -138,9 +160,6 @@ def _declare(
 
 # The page brings all it needs: it works without access to the internet, and nobody else's code sees the key.
 _ONLY_OURSELVES = "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
-_FAILS: dict[int | str, dict[str, Any]] = {
-    int(status): value for status, value in openapi.problems(401, 403, 404, 422).items()
-}
 
 
 def _declare_docs(app: FastAPI, state: ServingState) -> None:
@@ -192,6 +211,8 @@ async def _refused_by_router(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     call = _of(request)
     allow = (error.headers or {}).get("Allow")
+    if allow == "GET":
+        allow = "GET, HEAD"
     return _response(Reply.of(from_status(error.status_code, call.method, call.path, allow), call.request_id))
 
 

@@ -134,6 +134,8 @@ class Gateway:
         if prefix and call.from_loopback and PREFIX.fullmatch(prefix.rstrip("/")):
             scope["root_path"] = prefix.rstrip("/")
         scope[CALL] = call
+        if call.method == "HEAD":  # the server leaves out the body
+            scope = {**scope, "method": "GET"}
         try:
             await self._inner(scope, receive, recording)
         except ClientGone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from workbench.serving.answers import problems
 from workbench.serving.bodies import ARROW_TYPE, JSON_TYPE, NDJSON_TYPE
 from workbench.values import types
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from workbench.serving.state import ServedView
     from workbench.storage import StoredTable
 
-PROBLEM_TYPE = "application/problem+json"
 DESCRIPTION = """\
 Features of rows, answered by the query that made the training set. Every route but health and this page needs the
 header `X-API-Key`. DECIMAL and integers beyond 64 bits are strings; NaN, Infinity and -Infinity are strings of that
@@ -137,12 +137,6 @@ def document(
     return base | {"paths": paths, "components": components, "security": [{"ApiKey": []}]}
 
 
-def problems(*statuses: int) -> dict[str, Any]:
-    """Return the error responses of a route."""
-    content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {str(status): {"description": "problem", "content": content} for status in statuses}
-
-
 def example_row(served: ServedView) -> dict[str, Any]:
     """Return a row that the view can be asked for, in wire form."""
     return _examples({name: served.columns[name] for name in served.columns if name in served.needed})
@@ -210,7 +204,7 @@ def _rows_operation(table: StoredTable) -> dict[str, Any]:
         },
         "responses": {
             "200": {"description": "stored, durably", "content": receipt},
-            **problems(400, 401, 403, 404, 413, 415, 422, 503),
+            **problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
         },
     }
 
