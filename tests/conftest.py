@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +24,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if shutil.disk_usage(_MEMORY).free > _ROOM:
         os.environ["TMPDIR"] = _MEMORY
         tempfile.tempdir = None
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with compiled kernels, loaded into this process: compiled once a machine and change of their source."""
+    from workbench.kernels import warm
+
+    folder = tmp_path_factory.mktemp("kernels")
+    assert warm.warm(folder), warm.reason()
+    assert warm.load(folder), warm.reason()
+    return folder

@@ -27,8 +27,7 @@ LOCATION_SHIFT = 40
 
 COMPARES = ("eq", "ne", "lt", "le", "gt", "ge")
 
-#: Aggregates by the lane of their result: ``i``, ``f``, or ``=``: the lane of their column, where ``s`` and ``o`` give
-#: a location.
+#: Aggregates by the lane of their result: ``i``, ``f``, ``p`` (the location of a row), or ``=``: as the column.
 OPS = {
     "count_star": "i",
     "count": "i",
@@ -190,7 +189,7 @@ class Program:
 
     @property
     def results(self) -> str:
-        """One letter a call: ``i``, ``f``, or ``p`` for a location."""
+        """One letter a call: ``i``, ``f``, ``s`` (the location of a dictionary entry), ``p`` (of a row)."""
         return "".join(result_lane(call.op, self.lane(call.column)) for call in self.calls)
 
 
@@ -221,9 +220,9 @@ def refusal(op: str, lane: str, second: str = "") -> str | None:
 
 
 def result_lane(op: str, lane: str) -> str:
-    """Return the lane of an aggregate's result: ``i``, ``f``, or ``p`` for a location."""
-    lane = lane if OPS[op] == "=" else OPS[op]
-    return lane if lane in ("i", "f") else "p"
+    """Return the lane of an aggregate's result: ``i``, ``f``, ``s`` (a dictionary entry) or ``p`` (a row)."""
+    found = lane if OPS[op] == "=" else OPS[op]
+    return "p" if found == "o" else found
 
 
 @dataclass(frozen=True)
@@ -392,7 +391,8 @@ class Result:
     Parameters
     ----------
     values
-        int64 (calls, anchors). Calls of result lane ``f`` are float64 bits: :meth:`lane`. Locations are
+        int64 (calls, anchors). Calls of result lane ``f`` are float64 bits: :meth:`lane`. Of lane ``s`` they are
+        locations ``piece << LOCATION_SHIFT | code`` in the dictionary of the column in that piece, of lane ``p``
         ``piece << LOCATION_SHIFT | row``.
     valid
         uint8 (calls, anchors): 0 where the result is NULL (a location: where there is no row, or its value is NULL).
@@ -413,7 +413,7 @@ class Result:
 
 
 def location(value: int) -> tuple[int, int]:
-    """Return the piece and the row of a location.
+    """Return the piece and the row or code of a location.
 
     >>> location(3 << LOCATION_SHIFT | 17)
     (3, 17)

@@ -1,0 +1,412 @@
+"""Folds: count, sum, extremes and squares of a column over ranges of rows, by scan and by tree.
+
+A state is STATE_WORDS words, the first NODE_WORDS of which are a node of a tree; merging is exact, so states of blocks,
+pieces and rows merge in any order. Nested windows share one pass: the state is kept where each of them ends.
+"""
+
+from __future__ import annotations
+
+from workbench.kernels.exact import MASK32, super_add, super_add_product, super_clear, two_product, two_sum
+from workbench.kernels.layout import (
+    BLOCK_BITS,
+    C_KIND,
+    C_TREE,
+    C_VALIDITY,
+    C_VALUES,
+    EXTREME,
+    F_COLUMN,
+    F_COMPARES,
+    F_COMPARES_AT,
+    F_LANE,
+    F_NEEDS,
+    F_STATE,
+    F_WINDOWS,
+    F_WINDOWS_AT,
+    FLAGS_SHIFT,
+    FOLD_WORDS,
+    HAS_INFINITY,
+    HAS_NAN,
+    HAS_NUMBER,
+    LOST_SQUARES,
+    LOST_SUM,
+    MISSING,
+    N_COUNT,
+    N_FLAGS,
+    N_MAX,
+    N_MIN,
+    N_SQUARES,
+    N_SUM,
+    NEED_SQUARES,
+    NODE_WORDS,
+    P_FOLDS,
+    P_FOLDS_AT,
+    R_REQUEST,
+    R_ROWS,
+    S_CHECKED,
+    S_CONTEXT,
+    S_INCLUDED,
+    S_STATE,
+    S_STATES,
+    S_WINDOWS,
+    STATE_WORDS,
+    X_ROW,
+)
+from workbench.kernels.memory import (
+    is_valid,
+    jit,
+    load,
+    load_f64,
+    load_float,
+    load_int,
+    logical_shift,
+    store,
+    store_f64,
+)
+from workbench.kernels.rows import column_at, matches, piece_at
+
+BLOCK = 1 << BLOCK_BITS
+_HIGHEST = 0x7FFFFFFFFFFFFFFF
+_LOWEST = -0x8000000000000000
+_INFINITY = float("inf")
+#: Floats whose squares, and the squares' errors, floats hold.
+_TINY, _HUGE = 2.0**-300, 2.0**300
+
+
+@jit
+def clear(state: int, lane: int) -> int:
+    for i in range(STATE_WORDS):
+        store(state, i, 0)
+    if lane == 2:
+        store_f64(state, N_MIN, _INFINITY)
+        store_f64(state, N_MAX, -_INFINITY)
+    else:
+        store(state, N_MIN, _HIGHEST)
+        store(state, N_MAX, _LOWEST)
+    return 0
+
+
+@jit
+def copy(state: int, source: int) -> int:
+    for i in range(STATE_WORDS):
+        store(state, i, load(source, i))
+    return 0
+
+
+@jit
+def _cascade(state: int, at: int, parts: int, x: float) -> bool:
+    """Add a float to a cascade; return whether something fell off its end."""
+    for i in range(at, at + parts):
+        s, x = two_sum(load_f64(state, i), x)
+        store_f64(state, i, s)
+    return x != 0.0
+
+
+@jit
+def merge(state: int, node: int, lane: int, flags: int) -> int:
+    """Add a node, or a state, whose flags are given."""
+    store(state, N_COUNT, load(state, N_COUNT) + (load(node, N_COUNT) & ((1 << FLAGS_SHIFT) - 1)))
+    if lane != 2:
+        for i in range(N_SUM, N_SUM + 2):
+            store(state, i, load(state, i) + load(node, i))
+        for i in range(N_SQUARES, N_SQUARES + 4):
+            store(state, i, load(state, i) + load(node, i))
+        store(state, N_MIN, min(load(state, N_MIN), load(node, N_MIN)))
+        store(state, N_MAX, max(load(state, N_MAX), load(node, N_MAX)))
+        return 0
+    flags |= load(state, N_FLAGS)
+    for i in range(N_SUM, N_SUM + 3):
+        if _cascade(state, N_SUM, 3, load_f64(node, i)):
+            flags |= LOST_SUM
+    for i in range(N_SQUARES, N_SQUARES + 4):
+        if _cascade(state, N_SQUARES, 4, load_f64(node, i)):
+            flags |= LOST_SQUARES
+    store(state, N_FLAGS, flags)
+    store_f64(state, N_MIN, min(load_f64(state, N_MIN), load_f64(node, N_MIN)))
+    store_f64(state, N_MAX, max(load_f64(state, N_MAX), load_f64(node, N_MAX)))
+    return 0
+
+
+# -- scans
+
+
+@jit
+def scan_floats(state: int, values: int, kind: int, validity: int, begin: int, end: int, needs: int) -> int:
+    """Add the rows [begin, end) of lane f."""
+    n, flags = load(state, N_COUNT), load(state, N_FLAGS)
+    s1, s2, s3 = load_f64(state, N_SUM), load_f64(state, N_SUM + 1), load_f64(state, N_SUM + 2)
+    q1, q2 = load_f64(state, N_SQUARES), load_f64(state, N_SQUARES + 1)
+    q3, q4 = load_f64(state, N_SQUARES + 2), load_f64(state, N_SQUARES + 3)
+    low, high = load_f64(state, N_MIN), load_f64(state, N_MAX)
+    squares = needs & NEED_SQUARES != 0
+    lost_sum, lost_squares = 0.0, 0.0
+    for row in range(begin, end):
+        if validity != 0 and not is_valid(validity, row):
+            continue
+        n += 1
+        x = load_float(values, kind, row)
+        if x - x != 0.0:
+            flags |= HAS_NAN if x != x else HAS_INFINITY | HAS_NUMBER
+            if x == x:
+                low, high = min(low, x), max(high, x)
+            continue
+        low = x if x < low else low
+        high = x if x > high else high
+        s1, e = two_sum(s1, x)
+        s2, e = two_sum(s2, e)
+        s3, e = two_sum(s3, e)
+        lost_sum += abs(e)
+        if squares:
+            size = abs(x)
+            if size > _HUGE or (size < _TINY and x != 0.0):
+                flags |= EXTREME
+                continue
+            p, r = two_product(x, x)
+            q1, p = two_sum(q1, p)
+            q2, p = two_sum(q2, p)
+            q3, p = two_sum(q3, p)
+            q4, p = two_sum(q4, p)
+            q2, r = two_sum(q2, r)
+            q3, r = two_sum(q3, r)
+            q4, r = two_sum(q4, r)
+            lost_squares += abs(p) + abs(r)
+    if low <= high:
+        flags |= HAS_NUMBER
+    if lost_sum != 0.0:
+        flags |= LOST_SUM
+    if lost_squares != 0.0:
+        flags |= LOST_SQUARES
+    store(state, N_COUNT, n)
+    store(state, N_FLAGS, flags)
+    store_f64(state, N_SUM, s1)
+    store_f64(state, N_SUM + 1, s2)
+    store_f64(state, N_SUM + 2, s3)
+    store_f64(state, N_SQUARES, q1)
+    store_f64(state, N_SQUARES + 1, q2)
+    store_f64(state, N_SQUARES + 2, q3)
+    store_f64(state, N_SQUARES + 3, q4)
+    store_f64(state, N_MIN, low)
+    store_f64(state, N_MAX, high)
+    return 0
+
+
+@jit
+def scan_ints(state: int, values: int, kind: int, validity: int, begin: int, end: int, needs: int) -> int:
+    """Add the rows [begin, end) of lane i, or the codes of lane s."""
+    n, s0, s1 = load(state, N_COUNT), load(state, N_SUM), load(state, N_SUM + 1)
+    low, high = load(state, N_MIN), load(state, N_MAX)
+    q0, q1 = load(state, N_SQUARES), load(state, N_SQUARES + 1)
+    q2, q3 = load(state, N_SQUARES + 2), load(state, N_SQUARES + 3)
+    squares = needs & NEED_SQUARES != 0
+    for row in range(begin, end):
+        if validity != 0 and not is_valid(validity, row):
+            continue
+        n += 1
+        x = load_int(values, kind, row)
+        low = min(low, x)
+        high = max(high, x)
+        s0 += x & MASK32
+        s1 += x >> 32
+        if squares:
+            a, b = x & MASK32, x >> 32
+            aa, ab, bb = a * a, a * b, b * b
+            q0 += aa & MASK32
+            q1 += logical_shift(aa, 32) + 2 * (ab & MASK32)
+            q2 += 2 * (ab >> 32) + (bb & MASK32)
+            q3 += bb >> 32
+    store(state, N_COUNT, n)
+    store(state, N_SUM, s0)
+    store(state, N_SUM + 1, s1)
+    store(state, N_MIN, low)
+    store(state, N_MAX, high)
+    store(state, N_SQUARES, q0)
+    store(state, N_SQUARES + 1, q1)
+    store(state, N_SQUARES + 2, q2)
+    store(state, N_SQUARES + 3, q3)
+    return 0
+
+
+@jit
+def scan(state: int, column: int, lane: int, begin: int, end: int, needs: int) -> int:
+    """Add the rows [begin, end) of a column."""
+    values, kind, validity = load(column, C_VALUES), load(column, C_KIND), load(column, C_VALIDITY)
+    if kind == MISSING:
+        return 0
+    if needs == 0:
+        n = 0
+        for row in range(begin, end):
+            n += is_valid(validity, row)
+        store(state, N_COUNT, load(state, N_COUNT) + n)
+    elif lane == 2:
+        scan_floats(state, values, kind, validity, begin, end, needs)
+    else:
+        scan_ints(state, values, kind, validity, begin, end, needs)
+    return 0
+
+
+@jit
+def fold(state: int, column: int, lane: int, rows: int, begin: int, end: int, needs: int) -> int:
+    """Add the rows [begin, end) of a column, by its tree where it has one."""
+    tree = load(column, C_TREE)
+    if tree == 0 or end - begin < 2 * BLOCK:
+        return scan(state, column, lane, begin, end, needs)
+    at = begin
+    while at < end:
+        level = -1
+        while level < 2:
+            size = 1 << (BLOCK_BITS * (level + 2))
+            if at & (size - 1) != 0 or at + size > end:
+                break
+            level += 1
+        # A node that lost bits is taken apart.
+        node, flags = 0, 0
+        while level >= 0:
+            node = tree + NODE_WORDS * 8 * node_of(rows, level, at)
+            flags = logical_shift(load(node, N_COUNT), FLAGS_SHIFT)
+            if flags & (LOST_SUM | LOST_SQUARES) == 0:
+                break
+            level -= 1
+        if level >= 0:
+            merge(state, node, lane, flags)
+            at += 1 << (BLOCK_BITS * (level + 1))
+        else:
+            stop = min((at | (BLOCK - 1)) + 1, end)
+            scan(state, column, lane, at, stop, needs)
+            at = stop
+    return 0
+
+
+@jit
+def node_of(rows: int, level: int, row: int) -> int:
+    """The number of the node of a level that begins at a row."""
+    number = row >> (BLOCK_BITS * (level + 1))
+    for below in range(level):
+        number += rows >> (BLOCK_BITS * (below + 1))
+    return number
+
+
+# -- folds of a program
+
+
+@jit
+def run_folds(program: int, pieces: int, count: int, columns: int, scratch: int) -> int:
+    for number in range(load(program, P_FOLDS)):
+        _run(
+            program,
+            program + (load(program, P_FOLDS_AT) + number * FOLD_WORDS) * 8,
+            pieces,
+            count,
+            columns,
+            scratch,
+        )
+    return 0
+
+
+@jit
+def _run(program: int, entry: int, pieces: int, count: int, columns: int, scratch: int) -> int:
+    lane, windows = load(entry, F_LANE), load(entry, F_WINDOWS)
+    states = load(scratch, S_STATES) + load(entry, F_STATE) * STATE_WORDS * 8
+    running = load(scratch, S_STATE)
+    bounds, included = load(scratch, S_WINDOWS), load(scratch, S_INCLUDED)
+    first = True
+    for p in range(count):
+        piece = piece_at(pieces, p, columns)
+        if load(piece, R_REQUEST) != 0:
+            continue
+        begin = at = load(bounds, 2 * (load(program, load(entry, F_WINDOWS_AT)) * count + p))
+        clear(running, lane)
+        for i in range(windows):
+            window = load(program, load(entry, F_WINDOWS_AT) + i)
+            end = load(bounds, 2 * (window * count + p) + 1)
+            if end > at:
+                _add(program, entry, piece, p, count, scratch, running, at, end)
+                at = end
+            state = states + i * STATE_WORDS * 8
+            if first:
+                copy(state, running)
+            elif at > begin:
+                merge(state, running, lane, load(running, N_FLAGS))
+        first = False
+    if first:
+        for i in range(windows):
+            clear(states + i * STATE_WORDS * 8, lane)
+    for p in range(count):
+        piece = piece_at(pieces, p, columns)
+        if load(piece, R_REQUEST) != 0:
+            row = load(load(scratch, S_CONTEXT), X_ROW)
+            for i in range(windows):
+                if load(included, load(program, load(entry, F_WINDOWS_AT) + i)) != 0:
+                    state = states + i * STATE_WORDS * 8
+                    _add(program, entry, piece, p, count, scratch, state, row, row + 1)
+    return 0
+
+
+@jit
+def _add(
+    program: int,
+    entry: int,
+    piece: int,
+    number: int,
+    count: int,
+    scratch: int,
+    state: int,
+    begin: int,
+    end: int,
+) -> int:
+    """Add the rows [begin, end) of a piece that satisfy the fold's compares."""
+    compares, needs, lane = load(entry, F_COMPARES), load(entry, F_NEEDS), load(entry, F_LANE)
+    which = load(entry, F_COLUMN)
+    if compares == 0 and load(load(scratch, S_CHECKED), number) == 0:
+        if which < 0:
+            store(state, N_COUNT, load(state, N_COUNT) + end - begin)
+            return 0
+        column = column_at(piece, which)
+        return fold(state, column, lane, load(piece, R_ROWS), begin, end, needs)
+    first = load(entry, F_COMPARES_AT)
+    for row in range(begin, end):
+        if matches(program, piece, number, count, scratch, compares, first, row):
+            if which < 0:
+                store(state, N_COUNT, load(state, N_COUNT) + 1)
+            else:
+                scan(state, column_at(piece, which), lane, row, row + 1, needs)
+    return 0
+
+
+# -- what lost bits, again
+
+
+@jit
+def fold_exactly(
+    program: int,
+    entry: int,
+    window: int,
+    pieces: int,
+    count: int,
+    columns: int,
+    scratch: int,
+    sums: int,
+    squares: int,
+) -> int:
+    """Add a window's rows of lane f to a superaccumulator of their sum and, unless it is 0, one of their squares."""
+    super_clear(sums)
+    if squares != 0:
+        super_clear(squares)
+    bounds, included = load(scratch, S_WINDOWS), load(scratch, S_INCLUDED)
+    compares, first = load(entry, F_COMPARES), load(entry, F_COMPARES_AT)
+    for p in range(count):
+        piece = piece_at(pieces, p, columns)
+        column = column_at(piece, load(entry, F_COLUMN))
+        values, kind, validity = load(column, C_VALUES), load(column, C_KIND), load(column, C_VALIDITY)
+        at = 2 * (window * count + p)
+        begin, end = load(bounds, at), load(bounds, at + 1)
+        if load(piece, R_REQUEST) != 0:
+            begin = load(load(scratch, S_CONTEXT), X_ROW)
+            end = begin + load(included, window)
+        if kind == MISSING:
+            continue
+        for row in range(begin, end):
+            if is_valid(validity, row) and matches(program, piece, p, count, scratch, compares, first, row):
+                x = load_float(values, kind, row)
+                super_add(sums, x)
+                if squares != 0:
+                    super_add_product(squares, x, x)
+    return 0

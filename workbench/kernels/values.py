@@ -1,0 +1,421 @@
+"""Aggregates of all values of a window at once: extremes of strings, bits, distinct counts, quantiles."""
+
+from __future__ import annotations
+
+from workbench.kernels.folds import clear, fold
+from workbench.kernels.layout import (
+    A_COLUMN,
+    A_COMPARES,
+    A_COMPARES_AT,
+    A_LANE,
+    A_OP,
+    A_WINDOW,
+    BIT_AND,
+    BIT_OR,
+    BLOCK_BITS,
+    C_COUNTS,
+    C_DATA,
+    C_KIND,
+    C_NEWER,
+    C_OFFSETS,
+    C_ORDERED,
+    C_SIZE,
+    C_VALIDITY,
+    C_VALUES,
+    I8,
+    I16,
+    MIN,
+    N_MAX,
+    N_MIN,
+    NEED_EXTREMES,
+    R_ROWS,
+    S_CHECKED,
+    S_RANGES,
+    S_STATE,
+    S_WINDOWS,
+)
+from workbench.kernels.memory import (
+    bits_of,
+    buffer,
+    float_of,
+    jit,
+    load,
+    load_float,
+    load_i32,
+    load_int,
+    load_u8,
+    logical_shift,
+    not_null,
+    store,
+)
+from workbench.kernels.picks import ROW_MASK, SHIFT, request_row
+from workbench.kernels.rows import column_at, matches, order_of_codes, piece_at
+
+_FEW = 8
+
+
+@jit
+def _range(scratch: int, call: int, count: int, step: int, own: int) -> tuple[int, int, int]:
+    """The piece and rows of one step through a window: its pieces, then the request row."""
+    if step < count:
+        at = load(scratch, S_WINDOWS) + 16 * (count * load(call, A_WINDOW) + step)
+        return step, load(at, 0), load(at, 1)
+    if own < 0:
+        return 0, 0, 0
+    return own >> SHIFT, own & ROW_MASK, (own & ROW_MASK) + 1
+
+
+@jit
+def column_word(column: int, lane: int, row: int) -> int:
+    """A value as a word that is equal for equal values and sorts as they do; codes as they are."""
+    values, kind = load(column, C_VALUES), load(column, C_KIND)
+    if lane != 2:
+        return load_int(values, kind, row)
+    x = load_float(values, kind, row) + 0.0
+    if x != x:
+        return 0x7FF8000000000000
+    bits = bits_of(x)
+    return bits if bits >= 0 else bits ^ 0x7FFFFFFFFFFFFFFF
+
+
+@jit
+def word_float(word: int) -> float:
+    """The float of a word."""
+    return float_of(word if word >= 0 else word ^ 0x7FFFFFFFFFFFFFFF)
+
+
+@jit
+def _valid(column: int, row: int) -> bool:
+    return not_null(load(column, C_VALUES), load(column, C_KIND), load(column, C_VALIDITY), row)
+
+
+@jit
+def extreme_string(program: int, call: int, pieces: int, count: int, columns: int, scratch: int) -> int:
+    """The location of the smallest or greatest dictionary entry, -1 when there is none."""
+    compares, first = load(call, A_COMPARES), load(call, A_COMPARES_AT)
+    smallest = load(call, A_OP) == MIN
+    own = request_row(program, call, pieces, count, columns, scratch)
+    best, best_column, best_piece = -1, 0, 0
+    for step in range(count + 1):
+        p, begin, end = _range(scratch, call, count, step, own)
+        if begin >= end:
+            continue
+        piece = piece_at(pieces, p, columns)
+        column = column_at(piece, load(call, A_COLUMN))
+        plain = compares == 0 and load(load(scratch, S_CHECKED), p) == 0
+        if plain and load(column, C_ORDERED) != 0:
+            state = load(scratch, S_STATE)
+            clear(state, 3)
+            fold(state, column, 3, load(piece, R_ROWS), begin, end, NEED_EXTREMES)
+            if load(state, 0) == 0:
+                continue
+            code = load(state, N_MIN if smallest else N_MAX)
+            order = -1
+            if best >= 0:
+                order = order_of_codes(column, code, best_column, best)
+            if best < 0 or (order < 0 if smallest else order > 0):
+                best, best_column, best_piece = code, column, p
+            continue
+        for row in range(begin, end):
+            if _valid(column, row) and matches(program, piece, p, count, scratch, compares, first, row):
+                code = load_int(load(column, C_VALUES), load(column, C_KIND), row)
+                order = 0
+                if best >= 0:
+                    order = order_of_codes(column, code, best_column, best)
+                if best < 0 or (order < 0 if smallest else order > 0):
+                    best, best_column, best_piece = code, column, p
+    return -1 if best < 0 else (best_piece << SHIFT) | best
+
+
+@jit
+def bits(program: int, call: int, pieces: int, count: int, columns: int, scratch: int) -> tuple[bool, int]:
+    """bit_and, bit_or or bit_xor: whether there is a value, and it."""
+    compares, first = load(call, A_COMPARES), load(call, A_COMPARES_AT)
+    op = load(call, A_OP)
+    own = request_row(program, call, pieces, count, columns, scratch)
+    found, value = False, -1 if op == BIT_AND else 0
+    for step in range(count + 1):
+        p, begin, end = _range(scratch, call, count, step, own)
+        piece = piece_at(pieces, p, columns)
+        column = column_at(piece, load(call, A_COLUMN))
+        for row in range(begin, end):
+            if _valid(column, row) and matches(program, piece, p, count, scratch, compares, first, row):
+                x = load_int(load(column, C_VALUES), load(column, C_KIND), row)
+                value = value & x if op == BIT_AND else (value | x if op == BIT_OR else value ^ x)
+                found = True
+    return found, value
+
+
+# -- distinct
+
+
+@jit
+def distinct(program: int, call: int, pieces: int, count: int, columns: int, scratch: int) -> int:
+    """How many different values the window has."""
+    own = request_row(program, call, pieces, count, columns, scratch)
+    rows, most, main = 0, 0, -1
+    for step in range(count + 1):
+        p, begin, end = _range(scratch, call, count, step, own)
+        rows += end - begin
+        if end - begin > most and step < count:
+            most, main = end - begin, p
+    if main < 0:
+        return _distinct_hashed(program, call, pieces, count, columns, scratch, own, rows)
+    column = column_at(piece_at(pieces, main, columns), load(call, A_COLUMN))
+    plain = load(call, A_COMPARES) == 0 and load(load(scratch, S_CHECKED), main) == 0
+    if plain and load(column, C_NEWER) != 0 and rows - most <= _FEW:
+        return _distinct_linked(program, call, pieces, count, columns, scratch, own, main)
+    return _distinct_hashed(program, call, pieces, count, columns, scratch, own, rows)
+
+
+@jit
+def _first_occurrences(column: int, begin: int, end: int) -> int:
+    """How many rows have no newer row of the same key and value."""
+    newer, counts = load(column, C_NEWER), load(column, C_COUNTS)
+    low, high = begin >> BLOCK_BITS, end >> BLOCK_BITS
+    found = load_i32(counts, high) - load_i32(counts, low)
+    for row in range(low << BLOCK_BITS, begin):
+        found -= load_i32(newer, row) == 0
+    for row in range(high << BLOCK_BITS, end):
+        found += load_i32(newer, row) == 0
+    return found
+
+
+@jit
+def _distinct_linked(
+    program: int, call: int, pieces: int, count: int, columns: int, scratch: int, own: int, main: int
+) -> int:
+    """One piece by its links to newer rows; the few rows of others one by one."""
+    lane, which = load(call, A_LANE), load(call, A_COLUMN)
+    column = column_at(piece_at(pieces, main, columns), which)
+    _, begin, end = _range(scratch, call, count, main, own)
+    newer = load(column, C_NEWER)
+    key_begin = load(load(scratch, S_RANGES), 2 * main)
+    if begin == key_begin and end - begin > 64:
+        found = _first_occurrences(column, begin, end)
+    else:
+        found = 0
+        for row in range(begin, end):
+            distance = load_i32(newer, row)
+            found += distance == 0 or (distance > 0 and row - distance < begin)
+    compares, first = load(call, A_COMPARES), load(call, A_COMPARES_AT)
+    for step in range(count + 1):
+        p, low, high = _range(scratch, call, count, step, own)
+        if p == main and step < count:
+            continue
+        piece = piece_at(pieces, p, columns)
+        other = column_at(piece, which)
+        for row in range(low, high):
+            if not _valid(other, row) or not matches(program, piece, p, count, scratch, compares, first, row):
+                continue
+            if _occurs(column, begin, end, other, lane, row):
+                continue
+            # Counted once: at its last occurrence among the rows that are looked at.
+            again = False
+            for later in range(step, count + 1):
+                q, first_row, last_row = _range(scratch, call, count, later, own)
+                if q == main and later < count:
+                    continue
+                third = piece_at(pieces, q, columns)
+                start = row + 1 if later == step else first_row
+                for r in range(start, last_row):
+                    if (
+                        _valid(column_at(third, which), r)
+                        and matches(program, third, q, count, scratch, compares, first, r)
+                        and _same(other, row, column_at(third, which), r, lane)
+                    ):
+                        again = True
+                        break
+            found += not again
+    return found
+
+
+@jit
+def _same(left: int, row: int, right: int, other: int, lane: int) -> bool:
+    a, b = column_word(left, lane, row), column_word(right, lane, other)
+    if lane == 3 and not (left == right and load(left, C_ORDERED) != 0):
+        return order_of_codes(left, a, right, b) == 0
+    return a == b
+
+
+@jit
+def _occurs(column: int, begin: int, end: int, other: int, lane: int, row: int) -> bool:
+    """Whether rows [begin, end) of a column have the value that another column has at a row."""
+    wanted = column_word(other, lane, row)
+    if lane == 3:
+        if load(column, C_ORDERED) == 0:
+            for r in range(begin, end):
+                if _valid(column, r) and _same(column, r, other, row, lane):
+                    return True
+            return False
+        wanted = _code_in(column, other, wanted)
+        if wanted < 0:
+            return False
+    for r in range(begin, end):
+        if column_word(column, lane, r) == wanted and _valid(column, r):
+            return True
+    return False
+
+
+@jit
+def _code_in(column: int, other: int, code: int) -> int:
+    """The code in an ordered dictionary of another dictionary's entry, -1 when it is not there."""
+    low, high = 0, load(column, C_SIZE)
+    while low < high:
+        middle = (low + high) >> 1
+        order = order_of_codes(column, middle, other, code)
+        if order == 0:
+            return middle
+        if order < 0:
+            low = middle + 1
+        else:
+            high = middle
+    return -1
+
+
+@jit
+def mixed(x: int) -> int:
+    x = (x ^ logical_shift(x, 30)) * -0x40A7B892E31B1A47
+    x = (x ^ logical_shift(x, 27)) * -0x6B2FB644ECCEEE15
+    return x ^ logical_shift(x, 31)
+
+
+@jit
+def hash_bytes(data: int, size: int) -> int:
+    """A hash of a byte string."""
+    found = size
+    at = 0
+    while at + 8 <= size:
+        found = mixed(found ^ load(data + at, 0))
+        at += 8
+    rest = 0
+    while at < size:
+        rest = (rest << 8) | load_u8(data, at)
+        at += 1
+    return mixed(found ^ rest)
+
+
+@jit
+def hash_word(word: int, before: int) -> int:
+    """A hash of an integer, chained to one before."""
+    return mixed(before ^ word)
+
+
+@jit
+def _distinct_hashed(
+    program: int, call: int, pieces: int, count: int, columns: int, scratch: int, own: int, rows: int
+) -> int:
+    lane, which = load(call, A_LANE), load(call, A_COLUMN)
+    compares, first = load(call, A_COMPARES), load(call, A_COMPARES_AT)
+    limit, parts = 0, 0
+    for step in range(count + 1):
+        p, begin, end = _range(scratch, call, count, step, own)
+        if begin < end:
+            column = column_at(piece_at(pieces, p, columns), which)
+            kind = load(column, C_KIND)
+            possible = 256 if kind == I8 else (65536 if kind == I16 else end - begin)
+            limit += min(end - begin, possible)
+            parts += 1 if load(column, C_ORDERED) != 0 else 2
+    slots = 16
+    while slots < 2 * limit:
+        slots *= 2
+    table = buffer(scratch, 2 * slots)
+    for i in range(2 * slots):
+        store(table, i, -1)
+    by_bytes = lane == 3 and parts > 1
+    found = 0
+    for step in range(count + 1):
+        p, begin, end = _range(scratch, call, count, step, own)
+        piece = piece_at(pieces, p, columns)
+        column = column_at(piece, which)
+        for row in range(begin, end):
+            if not _valid(column, row) or not matches(
+                program, piece, p, count, scratch, compares, first, row
+            ):
+                continue
+            word = column_word(column, lane, row)
+            if by_bytes:
+                start = load(load(column, C_OFFSETS), word)
+                place = hash_bytes(
+                    load(column, C_DATA) + start, load(load(column, C_OFFSETS), word + 1) - start
+                )
+            else:
+                place = mixed(word)
+            place &= slots - 1
+            while load(table, 2 * place) >= 0:
+                other = load(table, 2 * place + 1)
+                if by_bytes:
+                    holder = column_at(piece_at(pieces, load(table, 2 * place), columns), which)
+                    if order_of_codes(column, word, holder, other) == 0:
+                        break
+                elif other == word:
+                    break
+                place = (place + 1) & (slots - 1)
+            if load(table, 2 * place) < 0:
+                store(table, 2 * place, p)
+                store(table, 2 * place + 1, word)
+                found += 1
+    return found
+
+
+# -- quantiles
+
+
+@jit
+def gather(program: int, call: int, pieces: int, count: int, columns: int, scratch: int) -> int:
+    """Put the words of a window's values into the buffer; return how many."""
+    lane, which = load(call, A_LANE), load(call, A_COLUMN)
+    compares, first = load(call, A_COMPARES), load(call, A_COMPARES_AT)
+    own = request_row(program, call, pieces, count, columns, scratch)
+    rows = 1
+    for step in range(count):
+        _, begin, end = _range(scratch, call, count, step, own)
+        rows += end - begin
+    words = buffer(scratch, rows)
+    n = 0
+    for step in range(count + 1):
+        p, begin, end = _range(scratch, call, count, step, own)
+        piece = piece_at(pieces, p, columns)
+        column = column_at(piece, which)
+        for row in range(begin, end):
+            if _valid(column, row) and matches(program, piece, p, count, scratch, compares, first, row):
+                store(words, n, column_word(column, lane, row))
+                n += 1
+    return n
+
+
+@jit
+def select(words: int, n: int, k: int) -> int:
+    """The k-th smallest of n words (from 0); all before it are then not greater, all behind it not smaller."""
+    low, high = 0, n - 1
+    while low < high:
+        # The median of three as pivot, then Hoare's partition.
+        a, b, c = load(words, low), load(words, (low + high) >> 1), load(words, high)
+        pivot = max(min(a, b), min(max(a, b), c))
+        i, j = low, high
+        while i <= j:
+            while load(words, i) < pivot:
+                i += 1
+            while load(words, j) > pivot:
+                j -= 1
+            if i <= j:
+                x = load(words, i)
+                store(words, i, load(words, j))
+                store(words, j, x)
+                i += 1
+                j -= 1
+        if k <= j:
+            high = j
+        elif k >= i:
+            low = i
+        else:
+            break
+    return load(words, k)
+
+
+@jit
+def smallest(words: int, begin: int, end: int) -> int:
+    found = load(words, begin)
+    for i in range(begin + 1, end):
+        found = min(found, load(words, i))
+    return found
