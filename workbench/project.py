@@ -82,6 +82,7 @@ class Project:
         ttl: str | None = None,
         delay: str | None = None,
         known: str | None = None,
+        keep: str | None = None,
         id: str | None = None,
         if_exists: Literal["error", "skip", "replace"] = "error",
         progress: Progress | None = None,
@@ -100,6 +101,9 @@ class Project:
             How long rows are visible, such as ``"30d"``; by default for ever.
         delay, known
             When a row becomes known: a duration after its time such as ``"6h"``, or the TIMESTAMP column that says it.
+        keep
+            How long the rows of a table with ``ttl`` stay in its files as history for training sets; by default ``ttl``
+            and as much again, at least 30 days more.
         id
             The column that names rows (a whole number, VARCHAR, UUID or BLOB): a row of a known id is not stored again,
             and a request for one is answered at the place that the stored row has.
@@ -117,6 +121,7 @@ class Project:
             ttl=ttl,
             delay=delay,
             known=known,
+            keep=keep,
             id=id,
             if_exists=if_exists,
             progress=progress,

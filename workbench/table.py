@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +23,113 @@ if TYPE_CHECKING:
 _STREAMED_BYTES = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TableStats:
-    """What a table holds: rows, bytes on disk without indexes, the span of its times (UTC), its last arrival number."""
+    """What a table holds and what housekeeping did to it.
+
+    Attributes
+    ----------
+    rows, bytes
+        All of them, and what they take on disk without indexes.
+    first_time, last_time
+        The span of their times (UTC).
+    last_seq
+        The last arrival number.
+    parts
+        How many files they are in.
+    log_rows, log_bytes
+        Those of them that are in the log still and not in files.
+    index_bytes
+        What each index takes on disk.
+    flushed_at, merged_at, expired_at
+        When (UTC) rows were last moved from the log into files, files last merged, and rows last dropped because they
+        had expired.
+    expired_rows, expired_before
+        How many expired rows are gone, and before which time (UTC) rows may be.
+    """
 
     rows: int
     bytes: int
     first_time: datetime | None
     last_time: datetime | None
     last_seq: int
+    parts: int = 0
+    log_rows: int = 0
+    log_bytes: int = 0
+    index_bytes: Mapping[str, int] = field(default_factory=dict)
+    flushed_at: datetime | None = None
+    merged_at: datetime | None = None
+    expired_at: datetime | None = None
+    expired_rows: int = 0
+    expired_before: datetime | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything by name; times as ISO-8601 text."""
+        return {
+            item.name: value.isoformat() + "Z" if isinstance(value, datetime) else value
+            for item in fields(self)
+            for value in [getattr(self, item.name)]
+        }
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return what to show, as name and text."""
+        span = f"{self.first_time} to {self.last_time} UTC" if self.first_time else "none"
+        shown = [
+            ("rows", f"{self.rows:,}, last seq {self.last_seq:,}"),
+            ("times", span),
+            ("files", f"{self.parts:,}, {_size(self.bytes - self.log_bytes)}"),
+            ("log", f"{self.log_rows:,} rows, {_size(self.log_bytes)}"),
+            *((f"index {name}", _size(size)) for name, size in self.index_bytes.items()),
+            *((name.replace("_at", ""), f"{value:%Y-%m-%d %H:%M:%S} UTC") for name, value in self._done()),
+        ]
+        if self.expired_before is not None:
+            shown.append(("expired rows", f"{self.expired_rows:,}, before {self.expired_before} UTC"))
+        return shown
+
+    def _done(self) -> list[tuple[str, datetime]]:
+        times = [(name, getattr(self, name)) for name in ("flushed_at", "merged_at", "expired_at")]
+        return [(name, value) for name, value in times if value is not None]
+
+    def __repr__(self) -> str:
+        width = max(len(name) for name, _ in self.lines())
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in self.lines())
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><td style='text-align:left'>{html.escape(name)}</td>"
+            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+            for name, value in self.lines()
+        )
+        return f"<table><tbody>{cells}</tbody></table>"
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What :meth:`Table.erase` did.
+
+    Attributes
+    ----------
+    rows
+        How many rows were erased.
+    scrubbed
+        Whether their bytes are gone from the project's folder; False while somebody still reads old files, with which
+        they go.
+    views
+        The views that read the table: training sets and exports made of them before are copies outside of the project,
+        and are not touched.
+    """
+
+    rows: int
+    scrubbed: bool
+    views: tuple[str, ...]
+
+    def __str__(self) -> str:
+        text = f"{self.rows:,} rows erased"
+        if not self.scrubbed:
+            text += "; their bytes go when those who still read old files are done"
+        if self.views:
+            text += f"\nnot touched: training sets and exports that were made of {', '.join(self.views)}"
+        return text
 
 
 class Table:
@@ -91,8 +189,8 @@ class Table:
 
     @property
     def options(self) -> dict[str, str]:
-        """Those of ``ttl``, ``delay``, ``known`` and ``id`` that the table has."""
-        given = {name: getattr(self._spec, name) for name in ("ttl", "delay", "known", "id")}
+        """Those of ``ttl``, ``delay``, ``known``, ``keep`` and ``id`` that the table has."""
+        given = {name: getattr(self._spec, name) for name in ("ttl", "delay", "known", "keep", "id")}
         return {name: value for name, value in given.items() if value is not None}
 
     def append(self, rows: Any, token: str | None = None) -> Receipt:
@@ -204,6 +302,58 @@ class Table:
         """Return how much the table holds, without reading it."""
         return TableStats(**self._storage.table_stats(self.name))
 
+    def compact(self, progress: Callable[[float], None] | None = None) -> TableStats:
+        """Move all rows into files, as few as possible and sorted; drop what has expired. Returns the stats after.
+
+        Requests and appends go on meanwhile, and what is read stays the same. It happens by itself bit by bit; do it
+        after many small loads.
+
+        Parameters
+        ----------
+        progress
+            Called with the finished share between 0 and 1.
+        """
+        from workbench.catalog.expiry import horizons
+
+        before = horizons(self._storage).get(self.name)
+        if before is not None:
+            self._storage.expire(self.name, before)
+        self._storage.compact(self.name, progress)
+        return self.stats()
+
+    def erase(self, key: Mapping[str, Any] | None = None, where: Mapping[str, Any] | None = None) -> Erasure:
+        """Erase the rows of an entity for good, from both sides in one step: log, files and indexes are written anew.
+
+        Arrival numbers of the other rows stay. Kept answers of requests that the table's views gave are erased too.
+
+        Parameters
+        ----------
+        key
+            Column to value, such as ``{"card_id": 7}``; a row must have all of them. None is NULL.
+        where
+            Further columns and values of the same kind.
+
+        Returns
+        -------
+        Erasure
+            How many rows are gone, whether their bytes are, and what is not touched.
+
+        Raises
+        ------
+        WorkbenchError
+            No column is given, one is unknown, or a value cannot be of its column's type.
+
+        Examples
+        --------
+        >>> print(project.table("transactions").erase({"card_id": 7}))      # doctest: +SKIP
+        12 rows erased
+        not touched: training sets and exports that were made of card_risk
+        """
+        from workbench.catalog.erasure import erase
+
+        erased, views = erase(self._storage, self.name, {**(key or {}), **(where or {})})
+        return Erasure(erased.rows, erased.scrubbed, views)
+
     def __repr__(self) -> str:
         columns = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
         return f"Table({self.name!r}, {self.stats().rows:,} rows, {self._order()}: {columns})"
@@ -248,6 +398,15 @@ class Table:
             relation = snapshot.relation(connection, self.name)
             sql = f"SELECT {columns} FROM {relation} ORDER BY {', '.join(order)} LIMIT {int(n)}"
             return connection.execute(sql).df()
+
+
+def _size(size: int) -> str:
+    number, unit = float(size), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if number < 1000:
+            break
+        number, unit = number / 1000, larger
+    return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
 
 
 def _stream(rows: Any) -> pa.RecordBatchReader | None:

@@ -31,6 +31,7 @@ Progress = Callable[[str, float], None]
 RowProgress = Callable[[int], None]
 
 _CONTENT = "content"
+_AVAILABILITIES = ("ttl", "delay", "known", "keep")
 _ID = "id"
 _AVAILABILITY = "availability"
 _UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
@@ -53,6 +54,7 @@ class TableSpec:
     known: str | None = None
     id: str | None = None
     defaults: Mapping[str, Default] = field(default_factory=dict, hash=False)
+    keep: str | None = None
 
 
 def create(storage: Storage, spec: TableSpec) -> TableSpec:
@@ -67,7 +69,7 @@ def create(storage: Storage, spec: TableSpec) -> TableSpec:
     """
     columns = {name: stored(kind) for name, kind in spec.columns.items()}
     check_columns(columns)
-    options = {name: getattr(spec, name) for name in ("ttl", "delay", "known", "id")}
+    options = {name: getattr(spec, name) for name in ("ttl", "delay", "known", "keep", "id")}
     return create_table(storage, spec.name, columns, time=spec.time, if_exists="error", **options)
 
 
@@ -80,6 +82,7 @@ def create_table(
     ttl: str | None = None,
     delay: str | None = None,
     known: str | None = None,
+    keep: str | None = None,
     id: str | None = None,
     if_exists: IfExists = "error",
     progress: Progress | None = None,
@@ -98,6 +101,9 @@ def create_table(
         Durations such as ``"30d"`` and ``"6h"``: how long rows are visible, and how long after its time a row is known.
     known
         The TIMESTAMP column that says when a row became known.
+    keep
+        How long rows of a table with ``ttl`` stay in its files; by default ``ttl`` and as much again, at least 30 days
+        more.
     id
         The column that names rows (a whole number, VARCHAR, UUID or BLOB, never NULL): a row of a known id is not
         stored again.
@@ -127,7 +133,14 @@ def create_table(
     report = _row_progress(progress, _total(obj))
     columns, reader = infer(obj, time)
     wanted = TableSpec(
-        name, columns, check_time(columns, time) if time is not None else None, ttl, delay, known, id
+        name,
+        columns,
+        check_time(columns, time) if time is not None else None,
+        ttl,
+        delay,
+        known,
+        id,
+        keep=keep,
     )
     _check_availability(wanted)
     if existing is None:
@@ -233,7 +246,7 @@ def _load(
     def batches() -> Iterator[pa.RecordBatch]:
         content = Fingerprint(reader.schema)
         yield from content.through(reader)
-        table.options[_AVAILABILITY] = {"ttl": spec.ttl, "delay": spec.delay, "known": spec.known}
+        table.options[_AVAILABILITY] = {name: getattr(spec, name) for name in _AVAILABILITIES}
         table.options[_CONTENT] = _content(content)  # known by now, and stored with the table in the commit
 
     rows = pa.RecordBatchReader.from_batches(reader.schema, batches())
@@ -357,16 +370,21 @@ def _content(fingerprint: Fingerprint) -> dict[str, Any]:
 
 def _check_availability(spec: TableSpec) -> None:
     """ttl, delay and known are about the time of rows, and are constants that mean something."""
-    for name in ("ttl", "delay", "known"):
+    for name in _AVAILABILITIES:
         if getattr(spec, name) is not None and spec.time is None:
             raise WorkbenchError(f"{name}= needs a time column", hint="create the table with time=")
     if spec.delay is not None and spec.known is not None:
         raise WorkbenchError("delay= and known= both say when a row becomes known", hint="give one of them")
-    for name in ("ttl", "delay"):
+    for name in ("ttl", "delay", "keep"):
         if getattr(spec, name) is not None and microseconds(getattr(spec, name)) <= 0:
             raise WorkbenchError(
                 f"{name}= is longer than nothing", hint=f"write {name}='6h', or leave it out"
             )
+    if spec.keep is not None and (spec.ttl is None or microseconds(spec.keep) < microseconds(spec.ttl)):
+        raise WorkbenchError(
+            f"keep={spec.keep!r} is about rows that are not visible any more",
+            hint="give ttl= too, and keep rows at least that long",
+        )
     if spec.known is not None and spec.columns.get(spec.known) != "TIMESTAMP":
         found = spec.columns.get(spec.known)
         close = did_you_mean(spec.known, spec.columns)
@@ -420,9 +438,9 @@ def _spec(table: StoredTable) -> TableSpec:
 
 
 def availability(table: StoredTable) -> dict[str, str | None]:
-    """Return ``ttl``, ``delay`` and ``known`` of a stored table."""
+    """Return ``ttl``, ``delay``, ``known`` and ``keep`` of a stored table."""
     options = table.options.get(_AVAILABILITY) or {}
-    return {name: options.get(name) for name in ("ttl", "delay", "known")}
+    return {name: options.get(name) for name in _AVAILABILITIES}
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -54,6 +54,7 @@ for _command in (
     endpoints.ps,
     endpoints.stop,
     endpoints.serve,
+    endpoints.housekeeping,
     installation.bench,
     installation.demo,
     installation.docs,

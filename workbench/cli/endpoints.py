@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +19,7 @@ from workbench.locate import existing_project_path
 from workbench.terminal import progress, say, say_json, say_table
 
 if TYPE_CHECKING:
-    pass
+    from workbench.storage.housekeeping import HousekeepingState
 
 
 def deploy(name: ViewArgument, project: ProjectOption = None, as_json: JsonOption = False) -> None:
@@ -50,6 +53,42 @@ def ps(project: ProjectOption = None, as_json: JsonOption = False) -> None:
         )
     else:
         say("nothing is deployed")
+    if not as_json:
+        say(_housekeeping(opened(project).storage.housekeeping()))
+
+
+def housekeeping(
+    once: Annotated[bool, typer.Option("--once", help="Do what is due, and return.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Say who keeps house, and what it does.")] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep house in the foreground: flush, merge, expire, remove. A running server has a process that does."""
+    from workbench.deployment.housekeeping import keep_house
+
+    here = existing_project_path(project)
+    if status:
+        state = opened(project).storage.housekeeping()
+        if as_json:
+            say_json(None if state is None else asdict(state))
+        else:
+            say(_housekeeping(state))
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    kept = keep_house(here, stop, once=once)
+    if as_json:
+        say_json({"kept": kept})
+    elif once:
+        say("the house is in order" if kept else "another process keeps house")
+
+
+def _housekeeping(state: HousekeepingState | None) -> str:
+    if state is None:
+        return "housekeeping: no process; whoever appends flushes"
+    problem = f"; last problem: {state.problem}" if state.problem else ""
+    return f"housekeeping: process {state.pid}, {state.doing}{problem}"
 
 
 def stop(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.assignments import literal
+from workbench.assignments import assigned, literal
 from workbench.cli.shared import (
     FileArgument,
     JsonOption,
@@ -17,7 +17,7 @@ from workbench.cli.shared import (
     opened,
     say_result,
 )
-from workbench.terminal import CommandGroup, say, say_json, say_table
+from workbench.terminal import CommandGroup, progress, say, say_json, say_table
 
 if TYPE_CHECKING:
     from workbench.table import Table
@@ -53,6 +53,9 @@ def table_add(
     known: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The time at which a row becomes known.")
     ] = None,
+    keep: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="How long rows with --ttl stay in files.")
+    ] = None,
     id: Annotated[
         str | None,
         typer.Option("--id", metavar="COLUMN", help="Names rows: a known one is not stored again."),
@@ -68,6 +71,7 @@ def table_add(
         ttl=ttl,
         delay=delay,
         known=known,
+        keep=keep,
         id=id,
         if_exists=if_exists.value,
     )
@@ -145,6 +149,57 @@ def table_add_column(
     value = default if default is None or type.strip().upper() == "VARCHAR" else literal(default)
     table = opened(project).table(name).add_column(column, type, value)
     say(f"table {table.name} has the column {column} {table.columns[column]}")
+
+
+@tables.command("stats")
+def table_stats(name: TableArgument, project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Show what a table takes on disk, and what housekeeping did to it."""
+    stats = opened(project).table(name).stats()
+    if as_json:
+        say_json(stats.to_dict())
+    else:
+        say_table(["", name], stats.lines())
+
+
+@tables.command("compact")
+def table_compact(name: TableArgument, project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Move a table's rows into as few files as possible; requests go on meanwhile."""
+    table = opened(project).table(name)
+    with progress(not as_json) as told:
+        stats = table.compact(None if told is None else lambda share: told(f"compacting {name}", share))
+    if as_json:
+        say_json(stats.to_dict())
+    else:
+        say_table(["", name], stats.lines())
+
+
+@tables.command("erase")
+def table_erase(
+    name: TableArgument,
+    key: Annotated[
+        list[str], typer.Option("--key", metavar="COLUMN=VALUE", help="May be repeated: all must hold.")
+    ],
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase an entity's rows for good, from files, log and indexes."""
+    table = opened(project).table(name)
+    values = assigned(key)
+    texts = dict(text.partition("=")[::2] for text in key)
+    texts = {column.strip(): text.strip() for column, text in texts.items()}
+    kinds = {column.casefold(): kind for column, kind in table.columns.items()}
+    erased = table.erase(
+        {
+            column: texts[column]
+            if kinds.get(column.casefold()) == "VARCHAR" and value is not None
+            else value
+            for column, value in values.items()
+        }
+    )
+    if as_json:
+        say_json({"rows": erased.rows, "scrubbed": erased.scrubbed, "views": list(erased.views)})
+    else:
+        say(str(erased))
 
 
 @tables.command("drop")

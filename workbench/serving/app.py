@@ -23,7 +23,7 @@ from workbench.serving.metrics import Metrics
 from workbench.serving.problems import Problem, from_status
 from workbench.serving.settings import Settings
 from workbench.serving.state import ServingState
-from workbench.serving.tables import TableRows
+from workbench.serving.tables import EraseRows, TableRows
 from workbench.serving.views import Views
 from workbench.storage import Storage
 
@@ -108,6 +108,15 @@ def _declare(
     )
     async def post_rows(request: Request, table: str) -> Response:
         return await _respond(request, "rows", rows, table)
+
+    @app.delete(
+        "/v1/tables/{table}/rows",
+        tags=["tables"],
+        summary="Erase an entity's rows",
+        responses=RESPONSES["rows"],
+    )
+    async def delete_rows(request: Request, table: str) -> Response:
+        return await _respond(request, "erase", EraseRows(state, settings), table)
 
     @app.get("/v1/views", tags=["views"], summary="Deployed views", responses=RESPONSES["views"])
     async def get_views(request: Request) -> Response:

@@ -130,7 +130,10 @@ def document(
     for served in views:
         paths[f"/v1/features/{served.view}"] = {"post": _features_operation(served)}
     for table in tables:
-        paths[f"/v1/tables/{table.name}/rows"] = {"post": _rows_operation(table)}
+        paths[f"/v1/tables/{table.name}/rows"] = {
+            "post": _rows_operation(table),
+            "delete": _erase_operation(table),
+        }
     components = dict(base.get("components", {}))
     components["schemas"] = SCHEMAS
     components["securitySchemes"] = {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
@@ -205,6 +208,25 @@ def _rows_operation(table: StoredTable) -> dict[str, Any]:
         "responses": {
             "200": {"description": "stored, durably", "content": receipt},
             **problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
+        },
+    }
+
+
+def _erase_operation(table: StoredTable) -> dict[str, Any]:
+    values = {name: types.wire_schema(kind) for name, kind in table.columns.items()}
+    key = {"type": "object", "properties": values, "minProperties": 1, "additionalProperties": False}
+    body = {"type": "object", "properties": {"key": key}, "required": ["key"], "additionalProperties": False}
+    erased = {"erased": {"type": "integer"}, "scrubbed": {"type": "boolean"}}
+    views = {"views": {"type": "array", "items": {"type": "string"}}}
+    answer = {"type": "object", "properties": {**erased, **views}, "required": [*erased, *views]}
+    return {
+        "tags": ["tables"],
+        "summary": f"Erase an entity's rows of {table.name} for good",
+        "operationId": f"erase_{table.name}",
+        "requestBody": {"required": True, "content": {JSON_TYPE: {"schema": body}}},
+        "responses": {
+            "200": {"description": "erased on both sides", "content": {JSON_TYPE: {"schema": answer}}},
+            **problems(400, 401, 403, 404, 413, 415, 422, 503),
         },
     }
 

@@ -18,6 +18,7 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import cast
 
+from workbench.deployment.housekeeping import HousekeepingProcess
 from workbench.serving import log
 from workbench.serving.counters import end_worker
 from workbench.serving.settings import SHARED_FOLDER
@@ -34,6 +35,11 @@ def run(path: Path, listener: socket.socket, workers: int, log_file: Path | None
     """Serve the project on the socket with that many workers until SIGTERM."""
     log.configure()
     listener.listen(BACKLOG)
+    with HousekeepingProcess(path):
+        _serve(path, listener, workers, log_file)
+
+
+def _serve(path: Path, listener: socket.socket, workers: int, log_file: Path | None) -> None:
     if workers == 1:
         run_worker(path, listener, log_file)
     else:

@@ -12,7 +12,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import Conflict, NotFound, RowError
+from workbench.catalog.erasure import erase
+from workbench.errors import Conflict, NotFound, RowError, StorageError, WorkbenchError
 from workbench.serving.bodies import (
     ARROW_TYPE,
     JSON_TYPE,
@@ -25,7 +26,7 @@ from workbench.serving.bodies import (
 from workbench.serving.budget import Budget
 from workbench.serving.call import Call, Reply
 from workbench.serving.coalesce import Coalescer, fitting
-from workbench.serving.problems import row_problem, unknown
+from workbench.serving.problems import Problem, row_problem, sentence, unknown
 from workbench.serving.replies import key_reused
 from workbench.serving.settings import Settings
 from workbench.serving.state import ServingState
@@ -153,6 +154,34 @@ class TableRows:
 
     def _rows(self, table: StoredTable, body: Body) -> pa.Table:
         return decoded(table, body.kind, body.content, self._settings.max_rows_bytes * UNPACKED)
+
+
+class EraseRows:
+    """The handler of ``DELETE /v1/tables/{table}/rows``: an entity's rows are erased on both sides."""
+
+    def __init__(self, state: ServingState, settings: Settings) -> None:
+        self._state = state
+        self._settings = settings
+
+    async def __call__(self, call: Call, table: str) -> Reply:
+        """Erase the rows that the body's ``key`` names."""
+        call.require("admin")
+        call.query(())
+        stored = await self._state.run(find_table, self._state.storage, table)
+        call.target = stored.name
+        body_type(call.header(b"content-type"), (JSON_TYPE,))
+        rows, _ = json_rows(await call.body(self._settings.max_request_bytes))
+        key = rows[0].get("key") if len(rows) == 1 and isinstance(rows[0], dict) else None
+        if not isinstance(key, dict) or set(rows[0]) != {"key"}:
+            raise Problem(422, "invalid-rows", 'the body is {"key": {column: value, …}}')
+        try:
+            erased, views = await self._state.run(erase, self._state.storage, stored.name, key)
+        except StorageError:
+            raise
+        except WorkbenchError as error:
+            raise Problem(422, "invalid-rows", sentence(error)) from None
+        call.rows = erased.rows
+        return Reply.json({"erased": erased.rows, "scrubbed": erased.scrubbed, "views": list(views)})
 
 
 def _resolve(done: asyncio.Future[Append], append: Append) -> None:

@@ -29,7 +29,7 @@ def columns_at(table: StoredTable, seq: int) -> int:
 def default_of(table: StoredTable, name: str) -> str:
     """Return SQL of the constant that rows without a column have in it."""
     added = table.added.get(name)
-    return _constant_sql(table.columns[name], added.default if added else None)
+    return constant_sql(table.columns[name], added.default if added else None)
 
 
 def defaults(table: StoredTable) -> dict[str, Default]:
@@ -94,7 +94,7 @@ def new_column(table: StoredTable, name: str, kind: str, default: object, seq: i
     """
     _check_name(table, name)
     kept = stored(kind)
-    added = Added(seq, _default_text(name, kept, default))
+    added = Added(seq, constant_text(name, kept, default, "default"))
     return StoredTable(
         table.id,
         table.name,
@@ -126,15 +126,21 @@ def _check_name(table: StoredTable, name: object) -> None:
         )
 
 
-def _default_text(name: str, kind: str, default: object) -> str | None:
-    """The default as text that DuckDB reads back as exactly this value."""
-    if default is None:
+def constant_text(name: str, kind: str, value: object, what: str) -> str | None:
+    """Return a value of a column as text that DuckDB reads back as exactly this value; None for NULL.
+
+    Raises
+    ------
+    WorkbenchError
+        The column cannot hold the value; ``what`` it is stands in the message.
+    """
+    if value is None:
         return None
     try:
-        given = to_table({name: kind}, [{name: default}])
+        given = to_table({name: kind}, [{name: value}])
     except RowError as error:
         raise WorkbenchError(
-            f"the default {default!r} cannot be a value of column {name!r} ({kind}): {error.message}",
+            f"the {what} {value!r} cannot be a value of column {name!r} ({kind}): {error.message}",
             hint=error.hint,
             field=name,
         ) from None
@@ -144,28 +150,29 @@ def _default_text(name: str, kind: str, default: object) -> str | None:
             f"SELECT CAST(CAST({quoted(name)} AS {kind}) AS VARCHAR) FROM given"
         ).fetchone()
         written = str(row[0]) if row else ""
-        same = f"SELECT {_constant_sql(kind, written)} IS NOT DISTINCT FROM CAST({quoted(name)} AS {kind}) FROM given"
+        same = f"SELECT {constant_sql(kind, written)} IS NOT DISTINCT FROM CAST({quoted(name)} AS {kind}) FROM given"
         try:
             kept = connection.execute(same).fetchone()
         except duckdb.Error:
             kept = None
     if not kept or not kept[0]:
         raise WorkbenchError(
-            f"the default {default!r} of column {name!r} ({kind}) cannot be kept",
-            hint="leave the default out: rows that are stored already have NULL then",
+            f"the {what} {value!r} of column {name!r} ({kind}) cannot be written as SQL",
+            hint="leave it out",
             field=name,
         )
     return written
 
 
-def _constant_sql(kind: str, default: str | None) -> str:
+def constant_sql(kind: str, default: str | None) -> str:
+    """Return SQL of a constant whose text is that of :func:`constant_text`."""
     return f"CAST({'NULL' if default is None else text(default)} AS {kind})"
 
 
 @lru_cache(maxsize=256)
 def _constant(kind: str, default: str | None) -> pa.Array:
     with connect(threads=1) as connection:
-        found = connection.execute(f"SELECT {_constant_sql(kind, default)} AS v").to_arrow_table()
+        found = connection.execute(f"SELECT {constant_sql(kind, default)} AS v").to_arrow_table()
     return contiguous(found.column("v"), arrow_type(kind))
 
 

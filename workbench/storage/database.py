@@ -126,6 +126,12 @@ class Database:
         with handle.lock, translated():
             return self._connection(handle).execute(sql, params).fetchall()
 
+    def maintain(self, statement: str) -> list[sqlite3.Row]:
+        """Run a statement that must stand outside of transactions, such as VACUUM; appends wait for it."""
+        handle = self._handle()
+        with self._write_lock, handle.lock, translated():
+            return self._connection(handle).execute(statement).fetchall()
+
     def change_counter(self) -> ChangeCounter:
         """Return a value that differs whenever any process or thread has committed since (about 0.3 µs)."""
         return self._watch.read() or self._look_again()

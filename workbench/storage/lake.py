@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workbench.storage.added import selected
 from workbench.storage.arrays import contiguous, int64_array, raw_int64
 from workbench.storage.files import Files, disk_error
 from workbench.storage.model import SEQ, Part, StoredTable
-from workbench.storage.scan import MEMORY
-from workbench.storage.session import connect, text
+from workbench.storage.scan import MEMORY, part_relation
+from workbench.storage.session import connect
 from workbench.storage.tables import microseconds
 from workbench.values.types import arrow_schema, arrow_type
 
@@ -120,15 +119,26 @@ class PartWriter:
         return self._part
 
 
-def merge_parts(files: Files, table: StoredTable, parts: Iterable[Part]) -> Part:
-    """Write the rows of several parts into one new file in the order of their seq, out of core."""
+def merge_parts(
+    files: Files,
+    table: StoredTable,
+    parts: Iterable[Part],
+    *,
+    where: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Part:
+    """Write the rows of several parts into one new file in the order of their seq, out of core.
+
+    ``where`` is SQL over the table's columns of which rows stay; ``progress`` is told how many rows are written.
+    """
     names = list(table.columns)
     selects = [
-        f"SELECT {selected(table, part.columns)}, {SEQ} + {part.base_seq} AS {SEQ}"
-        f" FROM read_parquet({text(str(files.root / part.path))})"
+        f"SELECT * REPLACE ({SEQ} + {part.base_seq} AS {SEQ}) FROM {part_relation(files, table, part)}"
         for part in parts
     ]
-    query = f"{' UNION ALL '.join(selects)} ORDER BY {SEQ}"
+    kept = f" WHERE {where}" if where is not None else ""
+    query = f"SELECT * FROM ({' UNION ALL '.join(selects)}){kept} ORDER BY {SEQ}"
+    written = 0
     with (
         PartWriter(files, table) as writer,
         files.spill_directory() as spill,
@@ -139,6 +149,9 @@ def merge_parts(files: Files, table: StoredTable, parts: Iterable[Part]) -> Part
             arrays = [contiguous(chunk.column(name), arrow_type(table.columns[name])) for name in names]
             rows = pa.Table.from_arrays(arrays, schema=arrow_schema(table.columns))
             writer.write(rows, raw_int64(contiguous(chunk.column(SEQ))))
+            written += rows.num_rows
+            if progress is not None:
+                progress(written)
     return writer.part()
 
 

@@ -23,13 +23,16 @@ from workbench.storage import log, manifest, session, tables
 from workbench.storage.arrays import contiguous
 from workbench.storage.bulk import BulkLoader
 from workbench.storage.database import Database
+from workbench.storage.erasure import Erased, Eraser
 from workbench.storage.files import Files
 from workbench.storage.filesystem import require_local
-from workbench.storage.flush import Flusher
+from workbench.storage.flush import Flusher, mergeable
+from workbench.storage.housekeeping import HousekeepingState, Presence, read_state
 from workbench.storage.ids import AppendedIds, LoadedIds, id_index, with_known
 from workbench.storage.index import Indexes, Progress
 from workbench.storage.log import Append, Committer
 from workbench.storage.model import IndexInfo, IndexSpec, Needs, Receipt, StoredTable
+from workbench.storage.publish import Publisher
 from workbench.storage.reader import IndexReader
 from workbench.storage.snapshot import Snapshot
 from workbench.storage.tail import State, Tail
@@ -248,7 +251,7 @@ class Storage:
             receipt = self._bulk.load(
                 stored, rows.to_reader(), token=token, body_hash=body_hash, source_position=source_position
             )
-            self._flusher.merge_soon(stored.name)
+            self._merge_soon(stored.name)
             return receipt
         append = self._append(stored, rows, token, body_hash, source_position)
         if stored.id_column is None:
@@ -335,7 +338,7 @@ class Storage:
             raise StorageError("rows cannot be loaded inside a transaction", hint="load after it")
         stored = self.table(table) if isinstance(table, str) else table
         receipt = self._bulk.load(stored, reader, progress=progress, tx_extra=tx_extra)
-        self._flusher.merge_soon(stored.name)
+        self._merge_soon(stored.name)
         return receipt
 
     def last_seq(self) -> int:
@@ -357,16 +360,49 @@ class Storage:
             return snapshot.row_count(table)
 
     def table_stats(self, table: str) -> dict[str, Any]:
-        """Return rows, bytes on disk (without indexes), first_time, last_time and last_seq of a table."""
+        """Return what a table holds and what was done to it; see :class:`workbench.table.TableStats`."""
         stored = self.table(table)
         (row,) = self.query(
             "SELECT coalesce(sum(rows), 0) AS rows, coalesce(sum(bytes), 0) AS bytes, min(first_time) AS first_time,"
-            " max(last_time) AS last_time, coalesce(max(last_seq), 0) AS last_seq FROM ("
-            " SELECT rows, bytes, first_time, last_time, max_seq AS last_seq FROM parts WHERE table_id = :id UNION ALL"
-            " SELECT rows, bytes, first_time, last_time, first_seq + rows - 1 FROM log WHERE table_id = :id)",
+            " max(last_time) AS last_time, coalesce(max(last_seq), 0) AS last_seq,"
+            " coalesce(sum(part), 0) AS parts, coalesce(sum((1 - part) * rows), 0) AS log_rows,"
+            " coalesce(sum((1 - part) * bytes), 0) AS log_bytes FROM ("
+            " SELECT rows, bytes, first_time, last_time, max_seq AS last_seq, 1 AS part FROM parts"
+            " WHERE table_id = :id UNION ALL"
+            " SELECT rows, bytes, first_time, last_time, first_seq + rows - 1, 0 FROM log WHERE table_id = :id)",
             {"id": stored.id},
         )
-        return {**dict(row), "first_time": _moment(row["first_time"]), "last_time": _moment(row["last_time"])}
+        (life,) = self.query(
+            "SELECT flushed_at, merged_at, expired_at, expired_rows, expired_before FROM tables WHERE id = ?",
+            (stored.id,),
+        )
+        moments = {
+            name: None
+            if life[name] is None
+            else dt.datetime.fromtimestamp(life[name], dt.UTC).replace(tzinfo=None)
+            for name in ("flushed_at", "merged_at", "expired_at")
+        }
+        return {
+            **dict(row),
+            "first_time": _moment(row["first_time"]),
+            "last_time": _moment(row["last_time"]),
+            "index_bytes": {
+                str(index.spec): index.bytes for index in self.indexes() if index.spec.table == stored.name
+            },
+            **moments,
+            "expired_rows": life["expired_rows"],
+            "expired_before": _moment(life["expired_before"]),
+        }
+
+    def newest_time(self, table: str) -> int | None:
+        """Return the newest time of a table's rows in µs, None when it has no rows or no time."""
+        (row,) = self.query(
+            "SELECT max(newest) AS newest FROM (SELECT max(last_time) AS newest FROM parts WHERE table_id = :id"
+            " UNION ALL SELECT max(last_time) FROM log WHERE table_id = :id)",
+            {"id": self.table(table).id},
+        )
+        newest: int | None = row["newest"]
+        return newest
 
     def snapshot(self, cut: int | None = None) -> Snapshot:
         """Pin what was known at a seq (default: now) for bulk reading; use it as a context manager."""
@@ -377,6 +413,85 @@ class Storage:
         chosen = [self.table(table)] if table is not None else self.tables()
         for stored in chosen:
             self._flusher.flush(stored.id)
+
+    def flush_soon(self, table: str) -> None:
+        """Ask for a flush without waiting for it: of the housekeeping process, or of a thread when none lives."""
+        stored = self.table(table)
+        if not self._housekeeping.lives():
+            self._flusher.soon(stored.id)
+        elif self.query("SELECT 1 FROM tables WHERE id = ? AND NOT flush_wanted", (stored.id,)):
+            with self._database.transaction() as connection:
+                connection.execute("UPDATE tables SET flush_wanted = 1 WHERE id = ?", (stored.id,))
+
+    def compact(self, table: str, progress: Progress | None = None) -> None:
+        """Move a table's rows out of the log and write its files anew, as few as possible, sorted by arrival.
+
+        Requests and appends go on meanwhile; nothing that is read changes.
+
+        Parameters
+        ----------
+        progress
+            Called with the finished fraction between 0 and 1.
+        """
+        self._flusher.compact(self.table(table).id, progress)
+
+    def expire(self, table: str, before: int) -> int:
+        """Drop the rows with a time (µs) before a moment, whole files at once; return how many rows these had."""
+        return self._flusher.expire(self.table(table).id, before)
+
+    def erase(
+        self,
+        table: str,
+        values: Mapping[str, Any],
+        tx_extra: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> Erased:
+        """Erase the rows whose columns have all these values from log, files and indexes, all or nothing.
+
+        The other rows keep their arrival numbers. Their bytes are gone when it returns, unless somebody still reads old
+        files: then they go with these.
+
+        Parameters
+        ----------
+        values
+            Column to value; None is NULL.
+        tx_extra
+            Further changes for the same transaction.
+
+        Raises
+        ------
+        WorkbenchError
+            There are no values, a column is unknown, or a value cannot be of its column's type.
+        """
+        return self._eraser.erase(self.table(table).id, values, tx_extra)
+
+    def scrub(self) -> bool:
+        """Clear what erased rows left on disk, as far as readers allow; return whether all is gone."""
+        return self._eraser.scrub()
+
+    def mergeable(self, table_id: int) -> bool:
+        """Whether a table has many small files."""
+        rows = self.query("SELECT * FROM parts WHERE table_id = ?", (table_id,))
+        return mergeable([manifest.part_of_row(row) for row in rows]) is not None
+
+    def version(self) -> int:
+        """Return the manifest's version."""
+        version: int = self.query("SELECT version FROM counters")[0]["version"]
+        return version
+
+    def housekeeping(self) -> HousekeepingState | None:
+        """Return the process that keeps house, None when none lives."""
+        state = read_state(self._database)
+        return state if state is not None and state.lives else None
+
+    @property
+    def database(self) -> Database:
+        """The project's database, for housekeeping."""
+        return self._database
+
+    @property
+    def files(self) -> Files:
+        """The project's data files, for housekeeping."""
+        return self._files
 
     # --- Indexes ---
 
@@ -455,13 +570,21 @@ class Storage:
             connection.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (FORMAT,))
             connection.execute("INSERT OR IGNORE INTO meta VALUES ('project_id', ?)", (secrets.token_hex(8),))
 
+    def _merge_soon(self, table: str) -> None:
+        if not self._housekeeping.lives():
+            self._flusher.merge_soon(table)
+
     def _start(self) -> None:
         """Everything with threads and locks; anew in a forked child."""
         self._lock = threading.Lock()
         self._flusher = Flusher(self._database, self._files, self._indexes)
+        self._eraser = Eraser(
+            self._database, self._files, Publisher(self._database, self._files, self._indexes)
+        )
+        self._housekeeping = Presence(self._database)
         self._committer = Committer(
             self._database,
-            lambda append: self._flusher.soon(append.table.id),
+            lambda append: None if self._housekeeping.lives() else self._flusher.soon(append.table.id),
             lambda: AppendedIds(self.reader),
         )
         self._bulk = BulkLoader(
