@@ -84,6 +84,13 @@ RESPONSES: dict[str, dict[int | str, dict[str, Any]]] = {
         "200": _json("stored, durably", {"$ref": "#/components/schemas/Receipt"}),
         **problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
     },
+    "erase": {
+        "200": _json(
+            "erased on both sides",
+            _object(erased=_INTEGER, scrubbed={"type": "boolean"}, views=_list(_TEXT)),
+        ),
+        **problems(400, 401, 403, 404, 413, 415, 422, 503),
+    },
     "views": {
         "200": _json(
             "what is served",

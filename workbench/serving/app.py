@@ -55,7 +55,15 @@ def create_app(
     metrics = Metrics()
     state = ServingState(storage, settings.threads, metrics.generation)
     features, rows = Features(state, settings), TableRows(state, settings)
-    app = _declare(state, features, rows, Views(state, metrics), Health(state, metrics), background)
+    app = _declare(
+        state,
+        features,
+        rows,
+        EraseRows(state, settings),
+        Views(state, metrics),
+        Health(state, metrics),
+        background,
+    )
     return Gateway(
         app, state, metrics, settings, features=features if hot else None, rows=rows if hot else None
     )
@@ -65,6 +73,7 @@ def _declare(
     state: ServingState,
     features: Features,
     rows: TableRows,
+    erasure: EraseRows,
     views: Views,
     health: Health,
     background: Sequence[Callable[[], Awaitable[None]]],
@@ -113,10 +122,10 @@ def _declare(
         "/v1/tables/{table}/rows",
         tags=["tables"],
         summary="Erase an entity's rows",
-        responses=RESPONSES["rows"],
+        responses=RESPONSES["erase"],
     )
     async def delete_rows(request: Request, table: str) -> Response:
-        return await _respond(request, "erase", EraseRows(state, settings), table)
+        return await _respond(request, "erase", erasure, table)
 
     @app.get("/v1/views", tags=["views"], summary="Deployed views", responses=RESPONSES["views"])
     async def get_views(request: Request) -> Response:
