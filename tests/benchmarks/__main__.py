@@ -21,6 +21,7 @@ from tests.benchmarks import (
     endpoints,
     engine,
     ingest,
+    load,
     lowered,
     preview,
     request,
@@ -45,6 +46,7 @@ BENCHMARKS = {
     "spine": spine.run,
     "storage": storage.run,
     "ingest": ingest.run,
+    "load": load.run,
 }
 
 

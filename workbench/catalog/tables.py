@@ -7,6 +7,7 @@ the rows that a table was created from, by which running a notebook cell again i
 from __future__ import annotations
 
 import sqlite3
+import time as clock
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -269,7 +270,13 @@ def _total(obj: Any) -> int | None:
 def _row_progress(progress: Progress | None, total: int | None) -> RowProgress | None:
     if progress is None:
         return None
-    return lambda rows: progress(f"{rows:,} rows read", rows / total if total else 0.0)
+    started = clock.monotonic()
+
+    def report(rows: int) -> None:
+        rate = rows / max(clock.monotonic() - started, 1e-3)
+        progress(f"{rows:,} rows read, {rate:,.0f} a second", rows / total if total else 0.0)
+
+    return report
 
 
 def _replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +43,8 @@ class PartWriter:
         self._path = files.new_path("lake", ".parquet")
         self._pending: list[pa.Table] = []
         self._pending_rows = self._pending_bytes = 0
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="workbench-lake")
+        self._writing: Future[None] | None = None
         self._part = Part(0, table.id, self._path, 0, 0, 0, 0, -1, None, None, len(table.columns))
 
     def __enter__(self) -> PartWriter:
@@ -51,9 +54,8 @@ class PartWriter:
                 self._schema,
                 compression="zstd",
                 compression_level=1,
-                use_dictionary=[name for name in self._schema.names if name != SEQ],
-                column_encoding={SEQ: "DELTA_BINARY_PACKED"},
                 write_page_checksum=True,
+                **_encodings(self._schema),
             )
         except OSError as error:
             raise disk_error(error) from error
@@ -89,18 +91,30 @@ class PartWriter:
         self._part = part
 
     def _write_pending(self) -> None:
+        """Have the pending rows written while the caller makes the next ones; at most one such lot waits."""
+        self._finish_writing()
         if self._pending:
+            rows = pa.concat_tables(self._pending)
+            self._writing = self._pool.submit(self._writer.write_table, rows, row_group_size=ROW_GROUP_ROWS)
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+
+    def _finish_writing(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
             try:
-                self._writer.write_table(pa.concat_tables(self._pending), row_group_size=ROW_GROUP_ROWS)
+                writing.result()
             except OSError as error:
                 raise disk_error(error) from error
-        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            if kind is None:
-                self._write_pending()
-            self._writer.close()
+            try:
+                if kind is None:
+                    self._write_pending()
+                    self._finish_writing()
+            finally:
+                self._pool.shutdown()
+                self._writer.close()
             if kind is None:
                 size = self._files.temporary(self._path).stat().st_size
                 self._part = replace(self._part, bytes=size)
@@ -117,6 +131,21 @@ class PartWriter:
     def part(self) -> Part:
         """Return what was written, with seq as given and ``base_seq`` 0."""
         return self._part
+
+
+def _encodings(schema: pa.Schema) -> dict[str, Any]:
+    """Return how columns are encoded: what repeats by dictionary, wide integers and times by differences.
+
+    Dictionaries of the others would be given up after the first values, at two thirds of the time of writing.
+    """
+    dictionary, differences = [], {}
+    for field in schema:
+        kind = field.type
+        if kind == pa.int64() or pa.types.is_timestamp(kind):
+            differences[field.name] = "DELTA_BINARY_PACKED"
+        elif not pa.types.is_floating(kind) and not pa.types.is_nested(kind):
+            dictionary.append(field.name)
+    return {"use_dictionary": dictionary or False, "column_encoding": differences or None}
 
 
 def merge_parts(
