@@ -103,6 +103,7 @@ class MappedKeys:
 
     def __init__(self, path: Path, file: ColumnFile, levels: int) -> None:
         self.file = MappedFile(path, file)
+        self.file.verify_now()
         self.starts = self.file.array("start")
         self.valid_ends = self.file.array("valid") if "valid" in self.file.sections else None
         self._keys = len(self.starts) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import weakref
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from workbench.errors import NotFound, StorageError, did_you_mean
+from workbench.errors import NotFound, StorageError, Unavailable, did_you_mean
 from workbench.storage.delta import Delta, DeltaIndex
 from workbench.storage.delta_lanes import Derivation
 from workbench.storage.files import Files
@@ -30,7 +31,12 @@ from workbench.storage.pieces import (
 from workbench.storage.segments import file_of
 from workbench.storage.source import Source
 from workbench.storage.tail import State, Tail
+from workbench.storage.upkeep import Upkeep
 from workbench.values.types import arrow_type
+
+AGAIN = "it is being built again from the rows; try again in a few seconds"
+
+logger = logging.getLogger(__name__)
 
 
 class IndexReader:
@@ -40,11 +46,11 @@ class IndexReader:
     >>> reader.read((7,), ["amount"], limit=10)                                    # doctest: +SKIP
     """
 
-    def __init__(self, tail: Tail, files: Files, spec: IndexSpec, report: Callable[[Segment], None]) -> None:
+    def __init__(self, tail: Tail, files: Files, spec: IndexSpec, upkeep: Callable[[], Upkeep]) -> None:
         self.spec = spec
         self._tail = tail
         self._files = files
-        self._report = report
+        self._upkeep = upkeep
         self._known_id = 0
         self._index: StoredIndex
         self._table: StoredTable
@@ -90,7 +96,9 @@ class IndexReader:
         NotFound
             When the index was dropped.
         StorageError
-            When the index lacks a column, or one of its files is damaged.
+            When the index lacks a column.
+        Unavailable
+            When one of its files is damaged: it is built again.
         """
         while True:
             try:
@@ -223,15 +231,14 @@ class IndexReader:
             raise NotFound(f"there is no index {self.spec}", hint="make it with ensure_index")
         entry = state.manifest.tables[index.table_id]
         if not is_complete(index, entry):
-            raise StorageError(
-                f"the index {self.spec} is damaged or unfinished", hint="ensure_index rebuilds it"
-            )
+            raise Unavailable(f"the index {self.spec} is damaged or unfinished", hint=AGAIN)
         if self._known_id != index.id:
             self._segments = []
             self._codecs = [KeyCodec(name, entry.table.columns[name]) for name in self.spec.keys]
             self._delta_index.use(self._codecs)
         known = {reader.segment.id: reader for reader in self._segments}
         self._segments = [self._current(known.get(segment.id), segment) for segment in index.segments]
+        self._upkeep().verify_soon()
         self._known_id, self._index, self._table, self._state = index.id, index, entry.table, state
         self._schemas = {}
 
@@ -249,10 +256,9 @@ class IndexReader:
             index = newest.manifest.indexes.get(self.spec)
             if index is None or lost.segment.id not in [segment.id for segment in index.segments]:
                 return
-        self._report(lost.segment)
-        raise StorageError(
-            f"the index {self.spec} cannot be read: {lost}", hint="ensure_index rebuilds it"
-        ) from lost
+        logger.error("the index %s is built again: %s", self.spec, lost)
+        self._upkeep().lost(self.spec, lost.segment)
+        raise Unavailable(f"the index {self.spec} cannot be read: {lost}", hint=AGAIN) from lost
 
     def _after_fork(self) -> None:
         # Another thread of the parent may have been inside a read; segments are immutable, the rest starts anew.
