@@ -13,6 +13,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from workbench.catalog.expiry import answers_from
 from workbench.errors import RowError
 from workbench.online.compiled.drivers import CompiledDrivers, Driver
 from workbench.online.compiled.intake import intake
@@ -213,7 +214,23 @@ class Engine:
                 field=time,
                 row=index,
             )
+        self._refuse_expired(coerced[time], index)
         return _Prepared(coerced, place[1] if place and place[0] == coerced[time] else None)
+
+    def _refuse_expired(self, time: datetime, index: int | None) -> None:
+        """Rows that a request of long ago should see may be gone."""
+        floors = self.storage.floors()
+        if not floors:
+            return
+        first = answers_from(self.plan, floors)
+        if first is not None and time < _EPOCH + timedelta(microseconds=first):
+            raise RowError(
+                f"at {time.isoformat()}Z rows are missing that have expired",
+                hint=f"ask for times from {(_EPOCH + timedelta(microseconds=first)).isoformat()}Z on,"
+                " or create the table with a longer keep=",
+                field=self._time,
+                row=index,
+            )
 
     def _coerced(self, row: dict[str, Any], index: int | None) -> dict[str, Any]:
         try:

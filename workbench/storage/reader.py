@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ from workbench.values.types import arrow_type
 AGAIN = "it is being built again from the rows; try again in a few seconds"
 
 logger = logging.getLogger(__name__)
+#: So many of a key's rows in the log make a reader ask for a flush, at most once in so many seconds.
+CROWDED_ROWS = 4096
+ASK_SECONDS = 5.0
 
 
 class IndexReader:
@@ -46,8 +50,17 @@ class IndexReader:
     >>> reader.read((7,), ["amount"], limit=10)                                    # doctest: +SKIP
     """
 
-    def __init__(self, tail: Tail, files: Files, spec: IndexSpec, upkeep: Callable[[], Upkeep]) -> None:
+    def __init__(
+        self,
+        tail: Tail,
+        files: Files,
+        spec: IndexSpec,
+        upkeep: Callable[[], Upkeep],
+        flush_soon: Callable[[str], None] | None = None,
+    ) -> None:
         self.spec = spec
+        self._flush_soon = flush_soon
+        self._asked = float("-inf")
         self._tail = tail
         self._files = files
         self._upkeep = upkeep
@@ -182,6 +195,8 @@ class IndexReader:
                 return schema.empty_table()
             self._delta_index.follow(delta)
             positions = self._delta_index.find(physical)
+        if positions is not None and len(positions) > CROWDED_ROWS:
+            self._crowded()
         pieces: list[Piece] = []
         for segment in segments:
             rows = segment.opened()[0].find(physical)
@@ -195,6 +210,13 @@ class IndexReader:
             if tail.narrow(upto, since, limit, cut):
                 pieces.append(tail)
         return assemble(pieces, stored, schema, limit)
+
+    def _crowded(self) -> None:
+        """So many rows of one key are in the log that reading them costs more than a segment: ask for a flush."""
+        now = time.monotonic()
+        if self._flush_soon is not None and now - self._asked > ASK_SECONDS:
+            self._asked = now
+            self._flush_soon(self.spec.table)
 
     def _encode(self, key: tuple[Any, ...]) -> tuple[Physical, ...] | None:
         if len(key) != len(self._codecs):

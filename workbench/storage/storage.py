@@ -416,6 +416,10 @@ class Storage:
         for stored in chosen:
             self._flusher.flush(stored.id)
 
+    def floors(self) -> Mapping[str, int]:
+        """Return, for each table of which rows have expired, the time (µs) before which they may be gone."""
+        return self._tail.state().manifest.floors
+
     def flush_soon(self, table: str) -> None:
         """Ask for a flush without waiting for it: of the housekeeping process, or of a thread when none lives."""
         stored = self.table(table)
@@ -564,7 +568,7 @@ class Storage:
             with self._lock:
                 found = self._readers.get(spec)
                 if found is None:
-                    found = IndexReader(self._tail, self._files, spec, lambda: self._upkeep)
+                    found = IndexReader(self._tail, self._files, spec, lambda: self._upkeep, self.flush_soon)
                     self._readers[spec] = found
         return found
 
