@@ -18,7 +18,7 @@ from workbench.storage.delta_lanes import Derivation
 from workbench.storage.files import Files
 from workbench.storage.keys import MISSING, KeyCodec, Physical
 from workbench.storage.manifest import TableEntry
-from workbench.storage.model import KEYS, ORD, SEQ, IndexSpec, Segment, StoredIndex, StoredTable
+from workbench.storage.model import ORD, SEQ, IndexSpec, Needs, Segment, StoredIndex, StoredTable
 from workbench.storage.pieces import (
     Bound,
     DeltaPiece,
@@ -29,7 +29,7 @@ from workbench.storage.pieces import (
     Stored,
     assemble,
 )
-from workbench.storage.segments import file_of
+from workbench.storage.segments import column_files, file_of
 from workbench.storage.source import Source
 from workbench.storage.tail import State, Tail
 from workbench.storage.upkeep import Upkeep
@@ -301,7 +301,7 @@ class Found:
 
 def is_complete(index: StoredIndex, entry: TableEntry) -> bool:
     """Whether every part has a segment with all columns that the index has of the table."""
-    wanted = {KEYS, ORD, SEQ, *(file_of(index.spec, entry.table, name) for name in index.columns)}
+    wanted = {*column_files(index.spec, entry.table, Needs(index.columns))}
     covered = [segment.part.id for segment in index.segments if wanted <= segment.files.keys()]
     return sorted(covered) == sorted(part.id for part in entry.parts)
 

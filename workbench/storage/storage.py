@@ -530,7 +530,7 @@ class Storage:
             Called with the finished fraction between 0 and 1.
         """
         needs = Needs(tuple(sorted(columns)), dict(derived or {}), tuple(sorted(trees)), tuple(sorted(newer)))
-        wanted = (spec, needs.to_json(), live, artifacts.available())
+        wanted = (spec, needs.to_json(), live, artifacts.available(self.path) if trees or newer else False)
         version = self._tail.state().manifest.version
         # Nothing about an index changes without a new manifest, so asking before every request costs nothing.
         if self._ensured.get(wanted) != version:
