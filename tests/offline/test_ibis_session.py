@@ -28,13 +28,21 @@ def texts(rows: Any) -> list[str]:
     return sorted(map(str, rows.to_pyarrow().to_pylist()))
 
 
+def rounded(value: Any) -> Any:
+    """Floats to the digits that kernels and DuckDB's own sums agree in."""
+    if isinstance(value, dict):
+        return {name: rounded(inner) for name, inner in value.items()}
+    return float(f"{value:.10g}") if isinstance(value, float) else value
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_catalogue_has_the_values_of_offline(project: Any, name: str) -> None:
     view = project.define(name, (SNAPSHOTS / f"{name}.sql").read_text())
     # Ibis gives no intervals away: it wants them as durations, which Arrow does not make of them.
     kept = [feature for feature, kind in view.schema.items() if kind != "INTERVAL"]
     found, expected = view.to_ibis().select(kept).to_pyarrow(), view.offline().to_pyarrow().select(kept)
-    assert sorted(map(str, found.to_pylist())) == sorted(map(str, expected.to_pylist()))
+    same = [sorted(str(rounded(row)) for row in rows.to_pylist()) for rows in (found, expected)]
+    assert same[0] == same[1]
     assert [(f.name, f.type) for f in found.schema] == [(f.name, f.type) for f in expected.schema]
 
 

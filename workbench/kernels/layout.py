@@ -88,9 +88,6 @@ LOST_SUM, LOST_SQUARES, HAS_NAN, HAS_INFINITY, HAS_NUMBER, EXTREME = 1, 2, 4, 8,
 
 BLOCK_BITS = 6
 
-# Why an anchor's results do not count.
-OVERFLOW, NOT_FINITE, OUT_OF_RANGE = 1, 2, 4
-
 # Where an anchor asks: order, cut, request row, then three words a member, then two a constant.
 X_ORDER, X_CUT, X_ROW, X_MEMBERS = range(4)
 M_UPTO_ORD, M_UPTO_SEQ, M_SINCE = range(3)

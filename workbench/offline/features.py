@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from workbench.catalog import functions
-from workbench.catalog.expiry import answers_from
 from workbench.errors import FunctionError, RowError, WorkbenchError
 from workbench.functions import probing
+from workbench.offline.kernel_parts import load_kernels, on_kernels, whole_on_kernels
 from workbench.offline.result import Result
 from workbench.offline.run import Anchors, OfflineRun, Progress, carried
 from workbench.offline.spine import spine_rows, with_stored_seqs
@@ -23,11 +20,14 @@ from workbench.plan.bulk_form import filters_anchors
 from workbench.plan.failures import failure, function_failure
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql, quote
+from workbench.plan.stages import stages
 from workbench.storage import Snapshot, Storage
 from workbench.storage.session import DEFAULT_THREADS, hold
 from workbench.values.types import arrow_schema
 
 BATCH_ROWS = 100_000
+#: What DuckDB may use where kernels compute the windows: it scans, joins and sorts, and spills what is more.
+MEMORY = "1500MB"
 
 
 class OfflineFeatures:
@@ -42,7 +42,8 @@ class OfflineFeatures:
     progress
         Called with each step.
     repeatable
-        Give the same floats at every run, to the last bit: on one thread, since several add in any order.
+        Give the same floats at every run, to the last bit: what DuckDB aggregates is then computed on one thread, since
+        several add in any order. What kernels compute is the same at any rate.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class OfflineFeatures:
         self.storage = storage
         self.plan = plan
         self.progress = progress
-        self.threads = 1 if repeatable else DEFAULT_THREADS
+        self.repeatable = repeatable
         self._columns = storage.table(plan.table).columns
 
     def stored(self, where: str | None = None, carry: Sequence[str] = (), cut: int | None = None) -> Result:
@@ -74,7 +75,7 @@ class OfflineFeatures:
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
             relation = snapshot.relation(connection, self.plan.table)
-            return Anchors(relation, True, where=self._answerable(snapshot, where), carry=tuple(carry))
+            return Anchors(relation, stored=True, where=where, carry=tuple(carry))
 
         return self._result(anchors, tuple(carry), cut, where or "")
 
@@ -90,7 +91,7 @@ class OfflineFeatures:
             seqs = self._sample(connection, relation, rows)
             return Anchors(snapshot.relation(connection, self.plan.table, seqs=seqs), stored=True, few=True)
 
-        return self._result(anchors, (), None)
+        return self._result(anchors, (), None, kernels=False)
 
     def at(self, seqs: Sequence[int], cut: int) -> Result:
         """Return ``__seq`` and the features of some stored anchors, without those that the view's WHERE leaves out."""
@@ -125,63 +126,40 @@ class OfflineFeatures:
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
             placed = with_stored_seqs(connection, snapshot, snapshot.table(self.plan.table), spine)
-            self._warn_of_expired(snapshot, placed)
             hold(connection, "__spine", placed)
             stored = placed.num_rows > 0 and placed.column("__seq").null_count == 0
             return Anchors("__spine", stored, False, None, ("__row",) if carry_row else (), "__row")
 
         return self._result(anchors, ("__row",) if carry_row else (), cut)
 
-    # -- rows that have expired
-
-    def _first(self, snapshot: Snapshot) -> int | None:
-        """The first time (µs) at which anchors see all rows that they should; None when nothing has expired."""
-        floors = snapshot.floors()
-        return answers_from(self.plan, floors) if floors and self.plan.base.time is not None else None
-
-    def _answerable(self, snapshot: Snapshot, where: str | None) -> str | None:
-        """A condition on stored anchors, and that no row is gone that they should see."""
-        first = self._first(snapshot)
-        if first is None:
-            return where
-        known = f"a.{quote(str(self.plan.base.time))} >= make_timestamp({first})"
-        return known if where is None else f"({where}) AND {known}"
-
-    def _warn_of_expired(self, snapshot: Snapshot, spine: pa.Table) -> None:
-        first = self._first(snapshot)
-        if first is None:
-            return
-        times = spine.column(str(self.plan.base.time)).cast(pa.timestamp("us"))
-        early = pc.sum(pc.less(times, pa.scalar(first, pa.timestamp("us")))).as_py() or 0
-        if early:
-            begin = datetime(1970, 1, 1) + timedelta(microseconds=first)
-            warnings.warn(
-                f"{early:,} rows are before {begin.isoformat()}Z: rows that they should see have expired",
-                stacklevel=2,
-            )
-
     # -- running
 
-    def _result(self, anchors: Any, carry: tuple[str, ...], cut: int | None, condition: str = "") -> Result:
+    def _result(
+        self,
+        anchors: Any,
+        carry: tuple[str, ...],
+        cut: int | None,
+        condition: str = "",
+        kernels: bool = True,
+    ) -> Result:
         known = cut if cut is not None else self.storage.last_seq()
         types: dict[str, str] = {"__seq": "BIGINT", "__row": "BIGINT", **self._columns}
         columns = {carried(name): types[name] for name in carry} | self.plan.features
 
         def produce() -> pa.RecordBatchReader:
             snapshot = self.storage.snapshot(known)
-            connection = self.storage.connect(
-                threads=self.threads, temp_directory=self.storage.path / "spill"
-            )
+            opened: list[duckdb.DuckDBPyConnection] = []
             schema = arrow_schema(columns)
             try:
-                functions.add_to(connection, self.storage, self.plan, condition)
-                reader = self._reader(connection, snapshot, anchors)
+                reader = self._started(opened, snapshot, anchors, condition, kernels and self._has_kernels())
             except BaseException as error:
-                connection.close()
+                for connection in opened:
+                    connection.close()
                 snapshot.close()
                 if isinstance(error, FunctionError):
                     raise self._placed(error, anchors, known, condition) from None
                 raise
+            connection = opened[-1]
             return pa.RecordBatchReader.from_batches(
                 schema, placed(self._batches(reader, schema, snapshot, connection))
             )
@@ -195,16 +173,40 @@ class OfflineFeatures:
         metadata = {"plan_hash": self.plan.hash, "cut": str(known), "table": self.plan.table}
         return Result(columns, produce, metadata, self.plan.kinds)
 
-    def _reader(
-        self, connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, anchors: Any
+    def _has_kernels(self) -> bool:
+        """Whether some stage runs on kernels and they are loaded; they are compiled first where they are not yet."""
+        wanted = any(on_kernels(plan, stage) for plan in self.plan.nested() for stage in stages(plan))
+        return wanted and load_kernels(self.storage.path / "kernels", self.progress)
+
+    def _started(
+        self,
+        opened: list[duckdb.DuckDBPyConnection],
+        snapshot: Snapshot,
+        anchors: Any,
+        condition: str,
+        kernels: bool,
     ) -> pa.RecordBatchReader:
+        """Run all but the last query, in a session that is added to ``opened``."""
+        whole = kernels and whole_on_kernels(self.plan)
+        connection = self.storage.connect(
+            threads=DEFAULT_THREADS if whole or not self.repeatable else 1,
+            memory_limit=MEMORY if whole else None,
+            temp_directory=self.storage.path / "spill",
+        )
+        opened.append(connection)
+        functions.add_to(connection, self.storage, self.plan, condition)
         run = OfflineRun(
             connection,
             self.plan,
             lambda table, narrowing: snapshot.relation(connection, table, narrowing=narrowing),
             lambda table: snapshot.table(table).columns,
+            kernels,
         )
         query = run.run(anchors(connection, snapshot), self.progress)
+        if whole and run.given_back:
+            # DuckDB's windows want other settings than kernels: more memory, and one thread to be repeatable.
+            connection.close()
+            return self._started(opened, snapshot, anchors, condition, kernels=False)
         try:
             return connection.execute(query).to_arrow_reader(BATCH_ROWS)
         except duckdb.Error as error:

@@ -3,7 +3,7 @@
 Lookups come first, then one stage per source and key, in the window form where that can say it and else in the request
 form over joined rows; the last query computes the expressions. A derived source is the same for its own plan, over the
 stored rows of its table. What becomes of a query that others read, a temporary table or a part of WITH, is the
-caller's to say.
+caller's to say; so is which stages are computed otherwise, by kernels.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from workbench.plan.expr import ANCHOR, AggregateRef, sources, walk
 from workbench.plan.join_form import joined_rows, narrowing
 from workbench.plan.lookup_form import bulk_lookup
-from workbench.plan.model import FeaturePlan, Lookup, Source
+from workbench.plan.model import Aggregate, FeaturePlan, Lookup, Source
 from workbench.plan.render import plan_sql, quote
 from workbench.plan.request_form import RequestForm
 from workbench.plan.spread_form import spread_rows
@@ -49,8 +51,33 @@ class Level:
         return {name: name for name in ("__anchor", "__seq", *self.carry)}
 
 
+@dataclass(frozen=True)
+class Computed:
+    """Aggregates of a stage that are there already.
+
+    ``relation`` is FROM text with their columns, a row for each anchor in the order of the anchors' table, and ``name``
+    what is to be forgotten with it. ``rest`` are the aggregates of the stage that are not there.
+    """
+
+    relation: str
+    name: str
+    rest: tuple[Aggregate, ...] = ()
+
+
+#: Given a stage of one table, returns FROM text of its rows with ``__seq``, and the types of their columns.
+ReaderRows = Callable[[Stage], tuple[str, dict[str, str]]]
+
+#: Computes what it can of a stage, given the name of the table of its anchors and where its rows come from.
+Compute = Callable[[FeaturePlan, Stage, str, ReaderRows], Computed | None]
+
+
 def _nothing(name: str) -> None:
     """What was kept stays."""
+
+
+def _as_it_is(name: str) -> str:
+    """The rows come in any order."""
+    return name
 
 
 def _silent(step: str) -> None:
@@ -73,6 +100,10 @@ class BulkForm:
         Told the name of a kept relation that nothing reads any more.
     step
         Told what comes next.
+    compute
+        Computes stages otherwise; :meth:`keep` then makes tables whose rows have an order.
+    arrange
+        Given the name of a kept relation of anchors, returns one that has them in the order of ``__anchor``.
     """
 
     def __init__(
@@ -82,9 +113,15 @@ class BulkForm:
         keep: Callable[[str], str],
         forget: Callable[[str], None] = _nothing,
         step: Callable[[str], None] = _silent,
+        compute: Compute | None = None,
+        arrange: Callable[[str], str] = _as_it_is,
     ) -> None:
         #: The plans of the anchor rows that :meth:`features` was asked for, innermost first, with their anchors.
         self.steps: list[Step] = []
+        #: Whether the last query of :meth:`features` gives its rows in the order of ``__anchor``, unasked.
+        self.arranged = False
+        self._compute = compute
+        self._arrange = arrange
         self._stored = stored
         self._types = types
         self._keep_as = keep
@@ -94,7 +131,13 @@ class BulkForm:
         self._derived: dict[tuple[FeaturePlan, str], str] = {}
 
     def features(
-        self, plan: FeaturePlan, rows: str, level: Level, head: Mapping[str, str], main: bool = False
+        self,
+        plan: FeaturePlan,
+        rows: str,
+        level: Level,
+        head: Mapping[str, str],
+        main: bool = False,
+        arranged: bool = False,
     ) -> str:
         """Return the query of a plan's features; it ends where an ORDER BY over the anchors ``a`` may follow.
 
@@ -110,6 +153,8 @@ class BulkForm:
             Columns of the anchors to put before the features, each with its name.
         main
             Add the plan, and those that its anchor rows come from, to :attr:`steps`.
+        arranged
+            The rows are wanted in the order of ``__anchor``; :attr:`arranged` says whether they are.
         """
         current = self._keep(self._anchors(plan, rows, level, main))
         known = [current]
@@ -119,18 +164,50 @@ class BulkForm:
             known.append(current)
         if main:
             self.steps.append(Step(plan, tuple(known)))
-        tables = {}
-        for stage in stages(plan):
-            self._step(_describe(stage))
-            tables[stage.name] = self._keep(self._stage(plan, stage, current, level))
+        made = stages(plan)
+        computes = self._compute is not None and not level.few and bool(made)
+        if computes and arranged:
+            current = self._arrange(current)
+        tables, beside = self._stages(plan, made, current, level)
         outputs = [f"a.{column} AS {name}" for column, name in head.items()]
         outputs += [f"{plan_sql(output.expr)} AS {quote(output.name)}" for output in plan.outputs]
-        joins = "".join(
+        # What is computed beside the anchors has their order: no join has to find it.
+        joins = "".join(f" POSITIONAL JOIN {relation} {name}" for name, relation in beside.items())
+        joins += "".join(
             f" JOIN {table} {name} ON {name}.__anchor = a.__anchor" for name, table in tables.items()
         )
+        self.arranged = computes and arranged and not tables
         late = plan.where if plan.where is not None and not filters_anchors(plan) else None
         where = f" WHERE {plan_sql(late)}" if late is not None else ""
         return f"SELECT {', '.join(outputs)} FROM {current} a{joins}{where}"
+
+    def _stages(
+        self, plan: FeaturePlan, made: tuple[Stage, ...], current: str, level: Level
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """The relations of the stages by their names: those with ``__anchor``, and those in the anchors' order."""
+        tables, beside = {}, {}
+        for stage in made:
+            self._step(_describe(stage))
+            rest = stage
+            computed = self._computed(plan, stage, current, level)
+            if computed is not None:
+                beside[f"{stage.name}_beside"] = computed.relation
+                rest = msgspec.structs.replace(stage, aggregates=computed.rest)
+            if rest.aggregates or computed is None:
+                tables[stage.name] = self._keep(self._stage(plan, rest, current, level))
+        return tables, beside
+
+    def _computed(self, plan: FeaturePlan, stage: Stage, current: str, level: Level) -> Computed | None:
+        if self._compute is None or level.few:
+            return None
+
+        def rows(reader: Stage) -> tuple[str, dict[str, str]]:
+            return self.rows_of(reader, current, level.narrow), self.types_of(reader.source)
+
+        computed = self._compute(plan, stage, current, rows)
+        if computed is not None:
+            self._kept.append(computed.name)
+        return computed
 
     def _anchors(self, plan: FeaturePlan, rows: str, level: Level, main: bool) -> str:
         """The query of a plan's anchors: what ``plan.rows`` makes of ``rows``, without what WHERE leaves out."""

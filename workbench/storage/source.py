@@ -89,9 +89,7 @@ class Source:
         NotFound
             When the index was dropped.
         StorageError
-            When the index lacks a column.
-        Unavailable
-            When one of its files is damaged: it is built again.
+            When the index lacks a column, or one of its files is damaged.
         """
         if state is None:
             state = self._reader.state()
