@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.kernels import layout as at
-from workbench.kernels.program import INT_MAX, Call, Column, KeyLevel, KeyTable, Piece, Program, Windowed
+from workbench.kernels.program import INT_MAX, Column, KeyLevel, KeyTable, Piece, Program, Windowed
 
 Words = npt.NDArray[np.int64]
 
@@ -100,7 +100,7 @@ def compile_program(program: Program) -> Held:
         [
             word
             for number, call in enumerate(program.calls)
-            for word in _call(program, call, lists, states.get(number), state_of)
+            for word in _call(program, number, lists, states.get(number), state_of)
         ]
     )
     head = [0] * at.PROGRAM_WORDS
@@ -161,16 +161,17 @@ def _reach(window: Windowed) -> int:
 
 def _call(
     program: Program,
-    call: Call,
+    place: int,
     lists: dict[tuple[int, ...], int],
     state: tuple[int, int] | None,
     state_of: dict[tuple[int, int], int],
 ) -> list[int]:
+    call = program.calls[place]
     (fraction,) = struct.unpack("<q", struct.pack("<d", call.q if call.op != "median" else 0.5))
     lanes = [at.LANE_CODES[program.lane(column)] for column in (call.column, call.second)]
     number, fold = (-1, 0) if state is None else (state_of[state], state[0])
     words = [at.OP_CODES[call.op], call.window, call.column, call.second, call.n, fraction]
-    return [*words, len(call.compares), lists[call.compares], number, *lanes, fold]
+    return [*words, len(call.compares), lists[call.compares], number, *lanes, fold, place, 0]
 
 
 # -- pieces
@@ -222,6 +223,7 @@ def column_words(column: Column, lane: str) -> list[int]:
     words[at.C_ORDERED], words[at.C_LANE] = int(column.ordered), at.LANE_CODES[lane]
     words[at.C_TREE] = address(column.tree)
     words[at.C_NEWER], words[at.C_COUNTS] = address(column.newer), address(column.newer_counts)
+    words[at.C_OLDER] = address(column.older)
     return words
 
 
@@ -263,6 +265,7 @@ class Scratch(Held):
             at.S_SUPER: 5 * at.SUPER_WORDS,
             at.S_CONTEXT: context,
             at.S_RANGES: 2 * pieces,
+            at.S_CACHE: at.CACHE_WORDS * int(head[at.P_CALLS]),
         }
         words = np.zeros(at.SCRATCH_WORDS + sum(sizes.values()), dtype=np.int64)
         super().__init__(words)

@@ -25,18 +25,18 @@ from workbench.kernels.values import column_word, mixed
 def fill_tree(column: int, rows: int, tree: int, state: int) -> int:
     """Fill the nodes of a column's tree: full blocks of 64, 4,096 and 262,144 rows."""
     lane = load(column, C_LANE)
+    needs = NEED_SUM | NEED_EXTREMES | NEED_SQUARES
     for level in range(3):
         for number in range(rows >> (BLOCK_BITS * (level + 1))):
             first = number << (BLOCK_BITS * (level + 1))
             clear(state, lane)
             if level == 0:
-                needs = NEED_SUM | NEED_EXTREMES | NEED_SQUARES
                 scan(state, column, lane, first, first + (1 << BLOCK_BITS), needs)
             else:
                 below = tree + NODE_WORDS * 8 * node_of(rows, level - 1, first)
                 for i in range(1 << BLOCK_BITS):
                     node = below + NODE_WORDS * 8 * i
-                    merge(state, node, lane, load(node, N_COUNT) >> FLAGS_SHIFT)
+                    merge(state, node, lane, load(node, N_COUNT) >> FLAGS_SHIFT, needs)
             node = tree + NODE_WORDS * 8 * node_of(rows, level, first)
             for i in range(1, NODE_WORDS):
                 store(node, i, load(state, i))

@@ -45,6 +45,9 @@ from workbench.kernels.layout import (
     N_MIN,
     N_SQUARES,
     N_SUM,
+    NOT_FINITE,
+    OUT_OF_RANGE,
+    OVERFLOW,
     P_CALLS,
     P_CALLS_AT,
     P_FOLDS_AT,
@@ -75,7 +78,6 @@ from workbench.kernels.memory import (
     store_u8,
 )
 from workbench.kernels.picks import ROW_MASK, SHIFT, pick, pick_extreme
-from workbench.kernels.program import NOT_FINITE, OUT_OF_RANGE, OVERFLOW
 from workbench.kernels.rows import column_at, piece_at
 from workbench.kernels.values import bits, distinct, extreme_string, gather, select, smallest, word_float
 

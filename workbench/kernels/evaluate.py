@@ -34,6 +34,7 @@ from workbench.kernels.layout import (
     R_KEYS,
     R_REQUEST,
     R_VALID_ENDS,
+    S_AGAIN,
     S_CONTEXT,
     S_RANGES,
     STAGE_WORDS,
@@ -72,6 +73,7 @@ def evaluate(
 ) -> int:
     """Compute all calls for the anchor in S_CONTEXT with the key ranges in S_RANGES; return the status."""
     columns = load(program, P_COLUMNS)
+    store(scratch, S_AGAIN, 1 if again else 0)
     see(program, pieces, count, columns, scratch, again)
     frame(program, pieces, count, columns, scratch, again)
     if load(program, P_COMPARES) > 0:

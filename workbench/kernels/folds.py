@@ -37,6 +37,7 @@ from workbench.kernels.layout import (
     N_SQUARES,
     N_SUM,
     NEED_SQUARES,
+    NEED_SUM,
     NODE_WORDS,
     P_FOLDS,
     P_FOLDS_AT,
@@ -102,24 +103,33 @@ def _cascade(state: int, at: int, parts: int, x: float) -> bool:
 
 
 @jit
-def merge(state: int, node: int, lane: int, flags: int) -> int:
-    """Add a node, or a state, whose flags are given."""
+def merge(state: int, node: int, lane: int, flags: int, needs: int) -> int:
+    """Add a node, or a state, whose flags are given: what is needed of it."""
     store(state, N_COUNT, load(state, N_COUNT) + (load(node, N_COUNT) & ((1 << FLAGS_SHIFT) - 1)))
-    if lane != 2:
-        for i in range(N_SUM, N_SUM + 2):
-            store(state, i, load(state, i) + load(node, i))
+    if lane == 2:
+        return _merge_floats(state, node, flags | load(state, N_FLAGS), needs)
+    for i in range(N_SUM, N_SUM + 2):
+        store(state, i, load(state, i) + load(node, i))
+    store(state, N_MIN, min(load(state, N_MIN), load(node, N_MIN)))
+    store(state, N_MAX, max(load(state, N_MAX), load(node, N_MAX)))
+    if needs & NEED_SQUARES != 0:
         for i in range(N_SQUARES, N_SQUARES + 4):
             store(state, i, load(state, i) + load(node, i))
-        store(state, N_MIN, min(load(state, N_MIN), load(node, N_MIN)))
-        store(state, N_MAX, max(load(state, N_MAX), load(node, N_MAX)))
-        return 0
-    flags |= load(state, N_FLAGS)
-    for i in range(N_SUM, N_SUM + 3):
-        if _cascade(state, N_SUM, 3, load_f64(node, i)):
-            flags |= LOST_SUM
-    for i in range(N_SQUARES, N_SQUARES + 4):
-        if _cascade(state, N_SQUARES, 4, load_f64(node, i)):
-            flags |= LOST_SQUARES
+    return 0
+
+
+@jit
+def _merge_floats(state: int, node: int, flags: int, needs: int) -> int:
+    if needs & (NEED_SUM | NEED_SQUARES) != 0:
+        for i in range(N_SUM, N_SUM + 3):
+            part = load_f64(node, i)
+            if part != 0.0 and _cascade(state, N_SUM, 3, part):
+                flags |= LOST_SUM
+    if needs & NEED_SQUARES != 0:
+        for i in range(N_SQUARES, N_SQUARES + 4):
+            part = load_f64(node, i)
+            if part != 0.0 and _cascade(state, N_SQUARES, 4, part):
+                flags |= LOST_SQUARES
     store(state, N_FLAGS, flags)
     store_f64(state, N_MIN, min(load_f64(state, N_MIN), load_f64(node, N_MIN)))
     store_f64(state, N_MAX, max(load_f64(state, N_MAX), load_f64(node, N_MAX)))
@@ -249,6 +259,9 @@ def fold(state: int, column: int, lane: int, rows: int, begin: int, end: int, ne
     tree = load(column, C_TREE)
     if tree == 0 or end - begin < 2 * BLOCK:
         return scan(state, column, lane, begin, end, needs)
+    lost = LOST_SUM | (LOST_SQUARES if needs & NEED_SQUARES != 0 else 0)
+    if needs & (NEED_SUM | NEED_SQUARES) == 0:
+        lost = 0
     at = begin
     while at < end:
         level = -1
@@ -262,11 +275,11 @@ def fold(state: int, column: int, lane: int, rows: int, begin: int, end: int, ne
         while level >= 0:
             node = tree + NODE_WORDS * 8 * node_of(rows, level, at)
             flags = logical_shift(load(node, N_COUNT), FLAGS_SHIFT)
-            if flags & (LOST_SUM | LOST_SQUARES) == 0:
+            if flags & lost == 0:
                 break
             level -= 1
         if level >= 0:
-            merge(state, node, lane, flags)
+            merge(state, node, lane, flags, needs)
             at += 1 << (BLOCK_BITS * (level + 1))
         else:
             stop = min((at | (BLOCK - 1)) + 1, end)
@@ -324,7 +337,7 @@ def _run(program: int, entry: int, pieces: int, count: int, columns: int, scratc
             if first:
                 copy(state, running)
             elif at > begin:
-                merge(state, running, lane, load(running, N_FLAGS))
+                merge(state, running, lane, load(running, N_FLAGS), load(entry, F_NEEDS))
         first = False
     if first:
         for i in range(windows):

@@ -6,9 +6,8 @@ from __future__ import annotations
 I8, I16, I32, I64, F32, F64, MISSING, OPAQUE = range(8)
 
 # A column of a piece.
-C_VALUES, C_KIND, C_VALIDITY, C_OFFSETS, C_DATA, C_ORDERED, C_TREE, C_NEWER, C_COUNTS, C_SIZE, C_LANE = range(
-    11
-)
+C_VALUES, C_KIND, C_VALIDITY, C_OFFSETS, C_DATA, C_ORDERED = range(6)
+C_TREE, C_NEWER, C_COUNTS, C_SIZE, C_LANE, C_OLDER = range(6, 12)
 COLUMN_WORDS = 12
 
 # A piece: its head, then its columns.
@@ -71,8 +70,9 @@ FOLD_WORDS = 8
     A_LANE,
     A_SECOND_LANE,
     A_FOLD,
-) = range(12)
-CALL_WORDS = 12
+    A_NUMBER,
+) = range(13)
+CALL_WORDS = 14
 
 # What a fold needs to know.
 NEED_SUM, NEED_EXTREMES, NEED_SQUARES = 1, 2, 4
@@ -87,6 +87,9 @@ FLAGS_SHIFT = 48
 LOST_SUM, LOST_SQUARES, HAS_NAN, HAS_INFINITY, HAS_NUMBER, EXTREME = 1, 2, 4, 8, 16, 32
 
 BLOCK_BITS = 6
+
+# Why an anchor's results do not count.
+OVERFLOW, NOT_FINITE, OUT_OF_RANGE = 1, 2, 4
 
 # Where an anchor asks: order, cut, request row, then three words a member, then two a constant.
 X_ORDER, X_CUT, X_ROW, X_MEMBERS = range(4)
@@ -108,8 +111,12 @@ MEMBER_WORDS = 3
     S_SUPER,
     S_CONTEXT,
     S_RANGES,
-) = range(13)
+    S_AGAIN,
+    S_CACHE,
+) = range(15)
 SCRATCH_WORDS = 16
+# What is kept of a distinct count for the next anchor of the same key: piece + 1, begin, end, count.
+CACHE_WORDS = 4
 SUPER_WORDS = 80
 
 # A batch.

@@ -19,11 +19,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.kernels.layout import NOT_FINITE, OUT_OF_RANGE, OVERFLOW
+
 INT_MAX = 2**63 - 1
 INT_MIN = -(2**63)
 
 #: Bits of a location below which the row stands; the number of the piece is above them.
 LOCATION_SHIFT = 40
+
+#: Reasons in :attr:`Result.status`: the value must come from elsewhere.
+STATUSES = {OVERFLOW: "overflow", NOT_FINITE: "not finite", OUT_OF_RANGE: "out of range"}
 
 COMPARES = ("eq", "ne", "lt", "le", "gt", "ge")
 
@@ -198,6 +203,7 @@ _NUMERIC = frozenset({"sum", "avg", "var_pop", "var_samp", "stddev_pop", "stddev
     "quantile_disc",
 }
 _INTEGER = frozenset({"bool_and", "bool_or", "bit_and", "bit_or", "bit_xor"})
+_ROWS = frozenset({"count_star", "row"})
 _ORDERED = frozenset({"min", "max", "distinct"})
 
 
@@ -209,9 +215,9 @@ def refusal(op: str, lane: str, second: str = "") -> str | None:
     """
     if op not in OPS:
         return f"{op} has no kernel"
-    fits = {"": op in ("count_star", "row"), "i": True, "f": op not in _INTEGER}
-    fits["s"] = op not in _NUMERIC | _INTEGER
-    fits["o"] = op not in _NUMERIC | _INTEGER | _ORDERED
+    fits = {"": op in _ROWS, "i": op not in _ROWS, "f": op not in _ROWS | _INTEGER}
+    fits["s"] = op not in _ROWS | _NUMERIC | _INTEGER
+    fits["o"] = op not in _ROWS | _NUMERIC | _INTEGER | _ORDERED
     if not fits.get(lane, False):
         return f"{op} has no kernel for lane {lane!r}"
     if op.startswith("arg_") and second not in ("i", "f", "s"):
@@ -247,6 +253,9 @@ class Column:
         What :func:`workbench.kernels.trees.build_tree` made of this column, float64/int64 of shape (nodes, 10) or None.
     newer, newer_counts
         What :func:`workbench.kernels.trees.build_newer` made of this column, or None.
+    older
+        What :func:`workbench.kernels.trees.older_links` made of ``newer``, or None: distinct counts of neighbouring
+        anchors of a batch then cost what changes between them.
     """
 
     lane: str
@@ -258,6 +267,7 @@ class Column:
     tree: npt.NDArray[np.int64] | None = None
     newer: npt.NDArray[np.int32] | None = None
     newer_counts: npt.NDArray[np.int32] | None = None
+    older: npt.NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -378,10 +388,6 @@ class Anchors:
 
     def __len__(self) -> int:
         return len(self.order)
-
-
-#: Reasons in :attr:`Result.status`: the value must come from elsewhere.
-OVERFLOW, NOT_FINITE, OUT_OF_RANGE = 1, 2, 4
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class Request:
         self._words_view = self._words.data
         self._block, self._call = self._bind(parts)
         self._run = machine().single(self._call)
-        self._values_view, self._valid_view = self._values.data, self._valid.data
+        self._values_view, self._valid_view = self._values.data, self._valid[: self._count].data
         self._blob = bytearray(1 << 16)
         self._blob_address = np.frombuffer(self._blob, dtype=np.uint8).__array_interface__["data"][0]
         self._blob_used = 0

@@ -100,6 +100,18 @@ def build_newer(
     return newer, counts
 
 
+def older_links(newer: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Return the links the other way round: the distance to the next older row of the same value, 0 for none.
+
+    >>> older_links(np.array([0, 0, 2, -1, 1], dtype=np.int32)).tolist()
+    [2, 0, 0, 1, 0]
+    """
+    older = np.zeros(len(newer), dtype=np.int32)
+    rows = np.flatnonzero(newer > 0)
+    older[rows - newer[rows]] = newer[rows]
+    return older
+
+
 def build_slots(levels: tuple[KeyLevel, ...], keys: int) -> npt.NDArray[np.int32]:
     """Return the hash index of a table's ``keys`` distinct keys, int32 of a power of two.
 

@@ -8,6 +8,7 @@ from workbench.kernels.layout import (
     A_COMPARES,
     A_COMPARES_AT,
     A_LANE,
+    A_NUMBER,
     A_OP,
     A_WINDOW,
     BIT_AND,
@@ -18,10 +19,12 @@ from workbench.kernels.layout import (
     C_KIND,
     C_NEWER,
     C_OFFSETS,
+    C_OLDER,
     C_ORDERED,
     C_SIZE,
     C_VALIDITY,
     C_VALUES,
+    CACHE_WORDS,
     I8,
     I16,
     MIN,
@@ -29,6 +32,8 @@ from workbench.kernels.layout import (
     N_MIN,
     NEED_EXTREMES,
     R_ROWS,
+    S_AGAIN,
+    S_CACHE,
     S_CHECKED,
     S_RANGES,
     S_STATE,
@@ -182,6 +187,53 @@ def _first_occurrences(column: int, begin: int, end: int) -> int:
 
 
 @jit
+def _linked_count(call: int, column: int, main: int, scratch: int, begin: int, end: int) -> int:
+    """The distinct values of rows [begin, end): a value counts at its newest occurrence."""
+    cache = load(scratch, S_CACHE) + load(call, A_NUMBER) * CACHE_WORDS * 8
+    key_begin = load(load(scratch, S_RANGES), 2 * main)
+    kept = load(scratch, S_AGAIN) != 0 and load(column, C_OLDER) != 0 and load(cache, 0) == main + 1
+    if begin == key_begin and end - begin > 64:
+        found = _first_occurrences(column, begin, end)
+    elif kept and 2 * (abs(load(cache, 1) - begin) + abs(load(cache, 2) - end)) < end - begin:
+        found = _slide(column, load(cache, 1), load(cache, 2), load(cache, 3), begin, end)
+    else:
+        found = _newest_occurrences(column, begin, begin, end)
+    store(cache, 0, main + 1)
+    store(cache, 1, begin)
+    store(cache, 2, end)
+    store(cache, 3, found)
+    return found
+
+
+@jit
+def _newest_occurrences(column: int, window: int, begin: int, end: int) -> int:
+    """How many rows of [begin, end) have no newer one of the same value at or behind row ``window``."""
+    newer = load(column, C_NEWER)
+    found = 0
+    for row in range(begin, end):
+        distance = load_i32(newer, row)
+        found += distance == 0 or (distance > 0 and row - distance < window)
+    return found
+
+
+@jit
+def _slide(column: int, begin: int, end: int, found: int, new_begin: int, new_end: int) -> int:
+    """The distinct values of rows [new_begin, new_end), given those of an overlapping range."""
+    if new_end > end:
+        found += _newest_occurrences(column, begin, end, new_end)
+    else:
+        found -= _newest_occurrences(column, begin, new_end, end)
+    # Now for rows [begin, new_end). A row at the newer end hides the next older one of its value, or else adds a value.
+    newer, older = load(column, C_NEWER), load(column, C_OLDER)
+    low, high, sign = min(begin, new_begin), max(begin, new_begin), 1 if new_begin < begin else -1
+    for row in range(low, high):
+        distance = load_i32(older, row)
+        if load_i32(newer, row) >= 0 and (distance == 0 or row + distance >= new_end):
+            found += sign
+    return found
+
+
+@jit
 def _distinct_linked(
     program: int, call: int, pieces: int, count: int, columns: int, scratch: int, own: int, main: int
 ) -> int:
@@ -189,15 +241,7 @@ def _distinct_linked(
     lane, which = load(call, A_LANE), load(call, A_COLUMN)
     column = column_at(piece_at(pieces, main, columns), which)
     _, begin, end = _range(scratch, call, count, main, own)
-    newer = load(column, C_NEWER)
-    key_begin = load(load(scratch, S_RANGES), 2 * main)
-    if begin == key_begin and end - begin > 64:
-        found = _first_occurrences(column, begin, end)
-    else:
-        found = 0
-        for row in range(begin, end):
-            distance = load_i32(newer, row)
-            found += distance == 0 or (distance > 0 and row - distance < begin)
+    found = _linked_count(call, column, main, scratch, begin, end)
     compares, first = load(call, A_COMPARES), load(call, A_COMPARES_AT)
     for step in range(count + 1):
         p, low, high = _range(scratch, call, count, step, own)

@@ -28,6 +28,12 @@ from workbench.kernels.object_file import OBJECT, SYMBOL
 #: The environment variable that says where the shared cache is.
 CACHE_VARIABLE = "WORKBENCH_KERNEL_CACHE"
 
+#: The modules that the compiled code is made of.
+COMPILED = (
+    *("layout", "memory", "exact", "rows", "frames", "folds", "picks", "values", "calls"),
+    *("keytable", "builders", "evaluate", "compiler", "object_file"),
+)
+
 _COMPILE = (
     "import sys, pathlib; from workbench.kernels.compiler import compile_kernels; "
     "compile_kernels(pathlib.Path(sys.argv[1]))"
@@ -52,8 +58,8 @@ def fingerprint() -> str:
         When numba is not installed.
     """
     found = hashlib.sha256()
-    for path in sorted(_PACKAGE.glob("*.py")):
-        found.update(path.name.encode() + path.read_bytes())
+    for module in COMPILED:
+        found.update(module.encode() + (_PACKAGE / f"{module}.py").read_bytes())
     for package in ("numba", "llvmlite"):
         found.update(importlib.metadata.version(package).encode())
     found.update(f"{platform.machine()} {platform.system()} {_processor()}".encode())
