@@ -14,11 +14,12 @@ _ROOM = 6 << 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the projects of the tests in memory where there is room.
+    """Keep the projects of the tests in memory where there is room; a server has one worker unless a test says more.
 
     The tests commit some hundred thousand times, and what they kill are processes, never the machine: a slow or busy
     disk would only make them late. Whoever sets TMPDIR decides otherwise.
     """
+    os.environ.setdefault("WORKBENCH_WORKERS", "1")
     if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
         return
     if shutil.disk_usage(_MEMORY).free > _ROOM:

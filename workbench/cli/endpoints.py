@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -111,15 +112,29 @@ def stop(
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that serve.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that serve; by default as many as there are cores.")
+    ] = None,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", "-f", help="Serve until SIGTERM or Ctrl-C, for containers.")
+    ] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start the project's server in the background, unless it runs; what is deployed is served again."""
-    from workbench.deployment import ensure_server
+    """Start the project's server, unless it runs; what is deployed is served again.
 
-    server = ensure_server(existing_project_path(project), workers=workers, host=host, port=port)
-    if as_json:
-        say_json({"url": server.url, "pid": server.pid})
-    else:
-        say(f"the server (process {server.pid}) listens at {server.url}")
+    In the background, or with --foreground as a process that ends with this one.
+    """
+    from workbench.deployment import ServerInfo, ensure_server, run_server
+
+    def told(server: ServerInfo) -> None:
+        if as_json:
+            say_json({"url": server.url, "pid": server.pid})
+        else:
+            say(f"the server (process {server.pid}) listens at {server.url}")
+        sys.stdout.flush()
+
+    path = existing_project_path(project)
+    if foreground:
+        raise typer.Exit(run_server(path, workers=workers, host=host, port=port, told=told))
+    told(ensure_server(path, workers=workers, host=host, port=port))

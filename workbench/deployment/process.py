@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import workbench
+from workbench.deployment.cores import default_workers
 from workbench.deployment.workers import is_running, live_workers, opened
-from workbench.errors import Unavailable, WorkbenchError
+from workbench.errors import Conflict, Unavailable, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.storage import Storage
@@ -65,7 +66,7 @@ class ServerInfo:
 
 
 def ensure_server(
-    path: str | os.PathLike[str], workers: int = 1, host: str = "127.0.0.1", port: int = 0
+    path: str | os.PathLike[str], workers: int | None = None, host: str = "127.0.0.1", port: int = 0
 ) -> ServerInfo:
     """Return the project's server; start one when none runs, or when the one that runs is of another package version.
 
@@ -74,7 +75,8 @@ def ensure_server(
     path
         The project's folder.
     workers
-        Processes that serve; used when a server is started.
+        Processes that serve; used when a server is started. By default as many as there are cores, see
+        :func:`workbench.deployment.cores.default_workers`.
     host, port
         Address to listen on when a server is started; port 0 takes the port of the server before when it is free,
         else any.
@@ -92,13 +94,75 @@ def ensure_server(
         found = find_server(folder) or find_server(folder)  # asked twice before it is taken for dead
         if found and found.package_version == workbench.__version__:
             return found
-        before = _read(folder)
-        if before:
-            _terminate(folder, before, storage, STOP_SECONDS if found else HUNG_SECONDS)
-        listener = _listen(host, port, before)
-        info, process = _start(folder, listener, workers, storage.project_id)
-        _wait_until_ready(folder, info, process, lambda: len(live_workers(storage)) >= workers)
-        return info
+        return _started(folder, storage, bool(found), workers, host, port, detached=True)[0]
+
+
+def run_server(
+    path: str | os.PathLike[str],
+    workers: int | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    told: Callable[[ServerInfo], None] = lambda _: None,
+) -> int:
+    """Run the project's server as a part of this process's life, as containers and service managers want it.
+
+    Returns when the server ends: SIGTERM and SIGINT of this process end it. What it logs goes to standard error.
+
+    Parameters
+    ----------
+    path, workers, host, port
+        As of :func:`ensure_server`.
+    told
+        Called when the server is ready.
+
+    Returns
+    -------
+    int
+        0 when it was told to end, 1 when it failed.
+
+    Raises
+    ------
+    Unavailable
+        The server did not start.
+    Conflict
+        One runs already.
+    """
+    from workbench.catalog import keys
+
+    folder = Path(path).resolve()
+    with opened(folder) as storage, _locked(folder):
+        keys.owner_key(storage)
+        found = find_server(folder) or find_server(folder)
+        if found:
+            hint = "stop it first: workbench stop"
+            raise Conflict(f"the server runs already (process {found.pid}) at {found.url}", hint=hint)
+        info, process = _started(folder, storage, False, workers, host, port, detached=False)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: process.terminate())
+    told(info)
+    code = process.wait()
+    return 0 if code in (0, -signal.SIGTERM, -signal.SIGINT) else 1
+
+
+def _started(
+    folder: Path,
+    storage: Storage,
+    running: bool,
+    workers: int | None,
+    host: str,
+    port: int,
+    *,
+    detached: bool,
+) -> tuple[ServerInfo, subprocess.Popen[bytes]]:
+    """Start the server in the place of the one before, and wait until it is ready."""
+    workers = workers or default_workers()
+    before = _read(folder)
+    if before:
+        _terminate(folder, before, storage, STOP_SECONDS if running else HUNG_SECONDS)
+    listener = _listen(host, port, before)
+    info, process = _start(folder, listener, workers, storage.project_id, detached)
+    _wait_until_ready(folder, info, process, lambda: len(live_workers(storage)) >= workers)
+    return info, process
 
 
 def find_server(path: str | os.PathLike[str]) -> ServerInfo | None:
@@ -161,20 +225,21 @@ def _listen(host: str, port: int, before: ServerInfo | None) -> socket.socket:
 
 
 def _start(
-    folder: Path, listener: socket.socket, workers: int, project_id: str
+    folder: Path, listener: socket.socket, workers: int, project_id: str, detached: bool
 ) -> tuple[ServerInfo, subprocess.Popen[bytes]]:
     log = folder / LOG
     if log.exists() and log.stat().st_size > ROTATE_BYTES:
         log.replace(log.with_name(LOG + ".1"))
     command = [sys.executable, "-P", "-m", "workbench.serving", str(folder)]
-    command += ["--fd", str(listener.fileno()), "--workers", str(workers), "--log", str(log)]
+    command += ["--fd", str(listener.fileno()), "--workers", str(workers)]
+    command += ["--log", str(log)] if detached else []
     with listener, open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
         host, port = listener.getsockname()[:2]
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
+            stdout=output if detached else None,
+            stderr=output if detached else None,
             cwd=folder,
             env=_environment(),
             pass_fds=[listener.fileno()],
