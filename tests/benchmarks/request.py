@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.benchmarks.cards import FEATURES, Cards
 from tests.benchmarks.runner import Contender, Measurement, cpu_of, side_by_side
-from workbench.deployment import find_server, stop_server
+from workbench.deployment import ensure_server, find_server, stop_server
 
 ROWS = 1_000_000
 CALLS = 1000
@@ -52,6 +52,7 @@ def run(folder: Path, scale: float) -> list[Measurement]:
     cards = Cards(folder, int(ROWS * scale))
     project = cards.project("request")
     view = project.define("request", FEATURES)
+    ensure_server(project.path, workers=1)  # one process, whose CPU is measured
     deployment = view.deploy()
     server = find_server(project.path)
     assert server is not None

@@ -69,9 +69,6 @@ class Engine:
     {'txn_cnt_7d': 3}
     """
 
-    #: Answers one row at once, on any thread, or returns None for everything unusual; None where no kernel can.
-    quick: Callable[[dict[str, Any]], Answer | None] | None = None
-
     def __init__(self, storage: Storage, plan: FeaturePlan) -> None:
         self.storage = storage
         self.plan = plan
