@@ -51,7 +51,7 @@ def run(folder: Path, scale: float) -> list[Measurement]:
         return [
             Measurement("endpoints", "all", "µs", float("nan"), runs=0, note="left out: apt-get install wrk")
         ]
-    scenario = Scenario(folder / "scenario", scale)
+    scenario = Scenario.at(folder, scale)
     truth = Truth(scenario).requests
     with _endpoints(scenario, folder) as (contenders, missing):
         for contender in contenders:
@@ -112,9 +112,9 @@ def _endpoints(scenario: Scenario, folder: Path) -> Iterator[tuple[list[_Contend
         for name in (EMPTY, *PEERS, *feast_peer.SERVICES):
             try:
                 if name in feast_peer.SERVICES:
-                    contender, stop = _feast(name, scenario, folder)
+                    contender, stop = _feast(name, scenario)
                 else:
-                    contender, stop = _peer(name, scenario, folder, bodies)
+                    contender, stop = _peer(name, scenario, bodies)
             except Missing as reason:
                 note = f"left out: {reason}"
                 missing.append(Measurement("endpoints", name, "µs", float("nan"), runs=0, note=note))
@@ -127,12 +127,16 @@ def _endpoints(scenario: Scenario, folder: Path) -> Iterator[tuple[list[_Contend
             stop()
 
 
-def _peer(
-    name: str, scenario: Scenario, folder: Path, bodies: list[bytes]
-) -> tuple[_Contender, Callable[[], object]]:
-    peer = None if name == EMPTY else start(name, scenario, folder)
+def _peer(name: str, scenario: Scenario, bodies: list[bytes]) -> tuple[_Contender, Callable[[], object]]:
+    peer = None if name == EMPTY else start(name, scenario, scenario.folder)
     listener = socket.create_server(("127.0.0.1", 0))
-    command = [sys.executable, "-m", "tests.benchmarks.peers.serve", str(listener.fileno()), str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.peers.serve",
+        str(listener.fileno()),
+        str(scenario.folder),
+    ]
     with listener:
         process = subprocess.Popen(
             [*command, *([name] if peer else [])], pass_fds=[listener.fileno()], start_new_session=True
@@ -151,8 +155,8 @@ def _peer(
     return _Contender(name, endpoint, None if peer is None else json.loads), stop
 
 
-def _feast(name: str, scenario: Scenario, folder: Path) -> tuple[_Contender, Callable[[], object]]:
-    feast = feast_peer.start(name, scenario, folder)
+def _feast(name: str, scenario: Scenario) -> tuple[_Contender, Callable[[], object]]:
+    feast = feast_peer.start(name, scenario, scenario.folder)
     own = wrk.cpu_of_group(feast.process.pid)
     endpoint = wrk.Endpoint(feast.url, feast.bodies, lambda: own() + feast.store_cpu())
     wait_for(endpoint, feast.process)

@@ -22,7 +22,7 @@ SLOW_CALLS = 300
 
 def run(folder: Path, scale: float) -> list[Measurement]:
     """Measure the engine and every peer that is there, and compare all answers with the truth."""
-    scenario = Scenario(folder / "scenario", scale)
+    scenario = Scenario.at(folder, scale)
     truth = Truth(scenario).requests
     project, view, _ = loaded(scenario, folder / "engine")
     rows = [request_row(request) for request in scenario.requests]
@@ -33,7 +33,7 @@ def run(folder: Path, scale: float) -> list[Measurement]:
     peers = []
     for name in PEERS:
         try:
-            peer = start(name, scenario, folder)
+            peer = start(name, scenario, scenario.folder)
         except Missing as missing:
             lines.append(Measurement("engine", name, "µs", float("nan"), runs=0, note=f"left out: {missing}"))
             continue

@@ -19,7 +19,7 @@ RUNS = 3
 
 def run(folder: Path, scale: float) -> list[Measurement]:
     """Measure our training set and both hand-written forms in turns, then compare all values with the truth."""
-    scenario = Scenario(folder / "scenario", scale)
+    scenario = Scenario.at(folder, scale)
     truth = Truth(scenario).spine
     project, view, _ = loaded(scenario, folder / "spine")
     spine = str(scenario.path("spine"))

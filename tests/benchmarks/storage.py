@@ -41,7 +41,7 @@ print(opened, time.perf_counter() - started)
 
 def run(folder: Path, scale: float) -> list[Measurement]:
     """Measure one project from its first load to its second worker."""
-    scenario = Scenario(folder / "scenario", scale)
+    scenario = Scenario.at(folder, scale)
     project, view, seconds = loaded(scenario, folder / "storage")
     events = scenario.count(5_000_000)
     total = events + scenario.count(1_000_000) + scenario.count(20_000) * 25

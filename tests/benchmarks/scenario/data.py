@@ -45,6 +45,11 @@ class Scenario:
     folder: Path
     scale: float = 1.0
 
+    @staticmethod
+    def at(folder: Path, scale: float) -> Scenario:
+        """Return the scenario in a folder that may hold it at other scales too."""
+        return Scenario(folder / f"scenario-{scale:g}", scale)
+
     def path(self, name: str) -> Path:
         """Return the Parquet file of a table or of ``spine``."""
         self._generated()
@@ -61,7 +66,7 @@ class Scenario:
         return [json.loads(line) for line in (self.folder / "requests.jsonl").read_text().splitlines()]
 
     def _generated(self) -> None:
-        done = self.folder / f"generated-{self.scale:g}"
+        done = self.folder / "generated"
         if not done.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             _Generator(self).write()
