@@ -293,3 +293,27 @@ def test_as_a_process(shop: Path) -> None:
     assert rows.returncode == 0 and len(json.loads(rows.stdout)) == 6
     wrong = command("preview", "spnd")
     assert wrong.returncode == 2 and wrong.stderr.startswith("error: ") and "Traceback" not in wrong.stderr
+
+
+def test_the_life_of_a_table(shop: Path) -> None:
+    assert "has the column channel VARCHAR" in ok(
+        "table", "add-column", "payments", "channel", "varchar", "--default", "7"
+    )
+    assert "already" in refused("table", "add-column", "payments", "amount", "DOUBLE")
+    assert "cannot be" in refused("table", "add-column", "payments", "n", "TINYINT", "--default", "many")
+    stats = ok_json("table", "stats", "payments")
+    assert stats["rows"] == 6 and stats["expired_rows"] == 0
+    assert "6, last seq 6" in ok("table", "stats", "payments")
+    assert ok_json("table", "compact", "payments")["parts"] == 1
+    card = ok_json("table", "erase", "payments", "--key", "card=1", "--key", "channel=7")
+    assert card["rows"] > 0 and card["scrubbed"] and card["views"] == ["spend"]
+    assert "0 rows erased" in ok("table", "erase", "payments", "--key", "card=1")
+    assert "no column 'crad'" in refused("table", "erase", "payments", "--key", "crad=7")
+
+
+def test_housekeeping(shop: Path) -> None:
+    assert ok_json("housekeeping", "--status") is None
+    assert "no process" in ok("housekeeping", "--status")
+    assert "in order" in ok("housekeeping", "--once")
+    assert ok_json("table", "stats", "payments")["log_rows"] == 0
+    assert "housekeeping" in ok("ps")

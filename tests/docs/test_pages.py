@@ -9,7 +9,7 @@ import pytest
 
 import workbench.docs
 
-PAGES = ["training", "functions", "ibis", "openmldb"]
+PAGES = ["training", "functions", "ibis", "openmldb", "tables"]
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import uuid
 
 import pyarrow as pa
@@ -9,6 +10,9 @@ import pytest
 
 from tests.serving.conftest import Served
 from tests.serving.web import Web
+from workbench.catalog import keys
+from workbench.deployment import stop_server
+from workbench.deployment.workers import is_running
 
 PATH = "/v1/tables/transactions/rows"
 NDJSON: dict[str, str | None] = {"Content-Type": "application/x-ndjson"}
@@ -119,3 +123,70 @@ def test_rows_of_known_ids_are_counted_and_asked_at_their_place(own: Served) -> 
 def stored_events(served: Served) -> int:
     found = served.project.sql("SELECT count(*) AS n FROM events").to_pyarrow().to_pylist()
     return int(found[0]["n"])
+
+
+def test_an_entity_is_erased_by_an_administrator(own: Served) -> None:
+    web = own.web
+    assert web.post(PATH, [row(7, 5.0), row(9, 6.0)]).status == 200
+    answer = web.send("DELETE", PATH, {"key": {"card_id": 7}})
+    assert answer.status == 200, answer.body
+    assert answer.json == {"erased": 3, "scrubbed": True, "views": ["marker"]}
+    assert (stored(own, 7), stored(own, 9)) == (0, 1)
+    assert web.send("DELETE", PATH, {"key": {"card_id": 7}}).json["erased"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({}, "the body is"),
+        ({"key": 7}, "the body is"),
+        ({"key": {"card_id": 7}, "more": 1}, "the body is"),
+        ({"key": {}}, "which rows are to be erased"),
+        ({"key": {"crad_id": 7}}, "has no column 'crad_id'"),
+        ({"key": {"card_id": "seven"}}, "cannot be a value of column 'card_id'"),
+    ],
+)
+def test_what_cannot_be_erased_is_said(web: Web, body: object, reason: str) -> None:
+    answer = web.send("DELETE", PATH, body)
+    assert answer.status == 422
+    assert reason in answer.detail
+
+
+def test_erasing_takes_the_scope_admin(served: Served, web: Web) -> None:
+    key = keys.create(served.project.storage, ["read", "write"], f"writer-{uuid.uuid4()}")
+    other = web.another(key)
+    assert other.send("DELETE", PATH, {"key": {"card_id": 7}}).status == 403
+    other.close()
+
+
+def test_a_column_is_added_while_it_serves(own: Served) -> None:
+    web, table = own.web, own.project.table("transactions")
+    assert web.post(PATH, row(300)).status == 200
+    table.add_column("channel", "VARCHAR", default="web")
+    own.project.define("channels", "SELECT card_id, channel FROM transactions").deploy()
+    assert web.post("/v1/features/marker", row(300) | {"channel": "shop"}).json["features"]["marker"] == 1
+    assert web.post(PATH, [row(300) | {"channel": "app"}, row(300)]).status == 200
+    assert web.post("/v1/features/marker?append=true", row(300) | {"channel": "shop"}).status == 200
+    assert web.post("/v1/features/marker?append=true", row(300)).status == 200
+    found = own.project.sql("SELECT channel FROM transactions WHERE card_id = 300").to_pyarrow()
+    assert sorted(found.column("channel").to_pylist()) == ["app", "shop", "web", "web", "web"]
+    asked = web.post("/v1/features/channels", row(300) | {"channel": "app"}).json
+    assert asked["features"]["channel"] == "app"
+
+
+def test_a_server_has_a_process_that_keeps_house(own: Served) -> None:
+    storage = own.project.storage
+    deadline = time.monotonic() + 30
+    while (state := storage.housekeeping()) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert own.web.post(PATH, row(301)).status == 200
+    storage.flush_soon("transactions")
+    while own.project.table("transactions").stats().log_rows:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    stop_server(own.path)
+    while is_running(state.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert storage.housekeeping() is None
