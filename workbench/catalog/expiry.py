@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from workbench.catalog import deployments, views
 from workbench.catalog.schema import prepare
 from workbench.catalog.tables import availability, microseconds
-from workbench.plan.model import FeaturePlan
+from workbench.plan.model import FeaturePlan, Source
 
 if TYPE_CHECKING:
     from workbench.storage import Storage, StoredTable
@@ -51,6 +52,35 @@ def horizons(storage: Storage) -> dict[str, int]:
     return found
 
 
+def answers_from(plan: FeaturePlan, floors: Mapping[str, int]) -> int | None:
+    """Return the first time (µs) at which a plan sees all rows that it should, None when nothing has expired.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    floors
+        For each table of which rows have expired the time before which they may be gone; see :meth:`Storage.floors`.
+    """
+    found = None
+    for source in sources_of(plan):
+        below = answers_from(source.rows, floors) if source.rows is not None else floors.get(source.table)
+        if below is not None and source.ttl is not None:
+            found = below + source.ttl if found is None else max(found, below + source.ttl)
+    if plan.rows is not None:
+        below = answers_from(plan.rows, floors)
+        found = below if found is None else found if below is None else max(found, below)
+    return found
+
+
+def sources_of(plan: FeaturePlan) -> list[Source]:
+    """Return where the rows of a plan's windows and lookups come from."""
+    found = [lookup.source for lookup in plan.lookups]
+    for window in plan.windows:
+        found += [window.source, *(union.source for union in window.union)]
+    return found
+
+
 def _reaches(storage: Storage) -> Reach:
     """How far back (µs) what is defined and deployed looks into each table."""
     plans = [record.plan_json for record in views.list(storage)]
@@ -65,10 +95,7 @@ def _reaches(storage: Storage) -> Reach:
 def _reach(plan: FeaturePlan) -> Reach:
     """How far a plan looks back: through rows of another plan, that one's reach comes on top."""
     found: Reach = {}
-    sources = [lookup.source for lookup in plan.lookups]
-    for window in plan.windows:
-        sources += [window.source, *(union.source for union in window.union)]
-    for source in sources:
+    for source in sources_of(plan):
         own = float("inf") if source.ttl is None else source.ttl
         found[source.table] = max(source.ttl or 0, found.get(source.table, 0))
         if source.rows is not None:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from workbench.storage.model import (
     SUFFIX,
@@ -91,6 +92,15 @@ class Manifest:
     tables: dict[int, TableEntry]
     by_name: dict[str, TableEntry]
     indexes: dict[IndexSpec, StoredIndex]
+
+    @cached_property
+    def floors(self) -> dict[str, int]:
+        """The time (µs) before which rows of a table may have expired, of those tables where some have."""
+        return {
+            name: entry.expired_before
+            for name, entry in self.by_name.items()
+            if entry.expired_before is not None
+        }
 
 
 def read_counters(connection: sqlite3.Connection) -> tuple[int, int]:

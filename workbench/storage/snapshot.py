@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -122,6 +122,10 @@ class Snapshot:
         hold(connection, name, tail)
         self._tails.append((connection, table, name))
         return name
+
+    def floors(self) -> Mapping[str, int]:
+        """Return, for each table of which rows have expired, the time (µs) before which they may be gone."""
+        return self._state.manifest.floors
 
     def row_count(self, table: str) -> int:
         """Return how many rows the table has in this snapshot."""
