@@ -87,7 +87,9 @@ def _division(w: Writer, op: Op) -> Value:
     left, right = (w.value(arg) for arg in op.args)
     if any(side.is_const and side.const is None for side in (left, right)):
         return null("DOUBLE")
-    if not (is_number(left.type) and is_number(right.type)) or "FLOAT" in (left.type, right.type):
+    if not (is_number(left.type) and is_number(right.type)):
+        raise Unsupported(f"{left.type} / {right.type} is not compiled")
+    if "FLOAT" in (left.type, right.type) and common_type([left, right]) != "DOUBLE":
         raise Unsupported(f"{left.type} / {right.type} is not compiled")
     sides = [_exact(w, left), _exact(w, right)]
     if right.nonzero:
@@ -107,7 +109,12 @@ def _exact(w: Writer, value: Value) -> Value:
 @operator("//")
 def _whole_division(w: Writer, op: Op) -> Value:
     left, right = (w.value(arg) for arg in op.args)
+    if any(side.is_const and side.const is None for side in (left, right)):
+        return null(op.type or common_type([left, right]))
     kind = common_type([left, right])
+    if kind == "DOUBLE":
+        sides = [cast(w, left, kind), cast(w, right, kind)]
+        return replace(w.strict(sides, "float_quotient({}, {})".format, kind), null=True)
     if not is_integer(kind):
         raise Unsupported(f"{left.type} // {right.type} is not compiled")
     left, right = cast(w, left, kind), cast(w, right, kind)

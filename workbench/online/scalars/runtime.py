@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import math
 import re
 import struct
@@ -79,6 +81,11 @@ def quotient(a: int, b: int) -> int | None:
     return found + 1 if found < 0 and found * b != a else found
 
 
+def float_quotient(a: float, b: float) -> float | None:
+    """``a // b`` of floats, which DuckDB does not round; NULL where b is 0."""
+    return a / b if b else None
+
+
 def remainder(a: int, b: int) -> int | None:
     """``a % b`` with the sign of a; NULL where b is 0."""
     if not b:
@@ -111,11 +118,9 @@ def rescaled(unscaled: int, factor: int) -> int:
 
 
 def double_text(value: float) -> str:
-    """Return a DOUBLE as DuckDB writes it."""
-    if value == 0.0 or not math.isfinite(value):
-        if value == 0.0:
-            return repr(value)
-        return "nan" if value != value else "inf" if value > 0 else "-inf"
+    """Return a DOUBLE as DuckDB writes it; NaN fails, which it writes with or without a sign."""
+    if value != value:
+        raise NotHere
     return repr(value)
 
 
@@ -298,3 +303,181 @@ def _days_of_month(year: int, month: int) -> int:
     if month == 2:
         return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
     return 30 if month in (4, 6, 9, 11) else 31
+
+
+def moment(micros: int) -> date:
+    """The day of a TIMESTAMP."""
+    return date.fromordinal(micros // _DAY + _ORDINAL)
+
+
+def months(micros: int) -> int:
+    """Months since the year 0."""
+    day = date.fromordinal(micros // _DAY + _ORDINAL)
+    return day.year * 12 + day.month - 1
+
+
+def first_of(micros: int, length: int) -> int:
+    """The beginning of the month, quarter or year of a TIMESTAMP."""
+    year, month = divmod(months(micros) // length * length, 12)
+    return (date(year, month + 1, 1).toordinal() - _ORDINAL) * _DAY
+
+
+def last_day(micros: int) -> int:
+    """The last day of the month of a TIMESTAMP."""
+    day = moment(micros)
+    return day.toordinal() - _ORDINAL - day.day + _days_of_month(day.year, day.month)
+
+
+def day_of(year: int, month: int, day: int) -> int:
+    """The day of a date in parts; one that there is not fails."""
+    return date(year, month, day).toordinal() - _ORDINAL
+
+
+def formatted(micros: int, shape: str) -> str:
+    """A TIMESTAMP by strftime's letters."""
+    time = to_datetime(micros)
+    if time.year < 1000:
+        raise NotHere
+    return time.strftime(shape)
+
+
+def interval_seconds(value: tuple[int, int, int]) -> float:
+    """The seconds of an INTERVAL without months."""
+    months, days, micros = value
+    if months:
+        raise NotHere
+    return (days * _DAY + micros) / 1_000_000
+
+
+# -- texts
+
+#: Below this code point a character is one to the eye, has one upper and one lower form, and no Unicode changes that.
+_COMBINING = "\u0300"
+_SPECIAL_UPPER = frozenset("ßŉǰİıſ")
+
+
+def _plain(text: str) -> str:
+    if not text.isascii() and max(text) >= _COMBINING:
+        raise NotHere
+    return text
+
+
+def upper(text: str) -> str:
+    """A text in upper case."""
+    if not text.isascii() and not _SPECIAL_UPPER.isdisjoint(_plain(text)):
+        raise NotHere
+    return text.upper()
+
+
+def lower(text: str) -> str:
+    """A text in lower case."""
+    if not text.isascii() and not _SPECIAL_UPPER.isdisjoint(_plain(text)):
+        raise NotHere
+    return text.lower()
+
+
+def reversed_text(text: str) -> str:
+    """A text back to front, by what the eye takes for characters."""
+    if "\r" in _plain(text):
+        raise NotHere
+    return text[::-1]
+
+
+def replaced(text: str, part: str, other: str) -> str:
+    """A text with another part in all places of a part."""
+    return text.replace(part, other) if part else text
+
+
+_FAR, _REST = 2**30, 2**62
+
+
+def part(text: str, start: int, size: int = _REST) -> str:
+    """A part of a text, counted from 1, or from the end where negative."""
+    length = len(text)
+    if size < 0 or not -length <= start < _FAR or (size > _FAR and size != _REST):
+        raise NotHere
+    if start > 0:
+        begin = min(length, start - 1)
+    elif start < 0:
+        begin = max(length + start, 0)
+    else:
+        begin, size = 0, max(size - 1, 0)
+    return text[begin : min(length, begin + size)]
+
+
+def left(text: str, count: int) -> str:
+    """The first characters; all but the last ones where negative."""
+    return text[:count] if count >= 0 else text[: max(0, len(text) + count)]
+
+
+def right(text: str, count: int) -> str:
+    """The last characters; all but the first ones where negative."""
+    if count >= 0:
+        return text[max(0, len(text) - count) :]
+    return text[min(len(text), -count) :]
+
+
+def lpad(text: str, size: int, pad: str) -> str:
+    """A text filled up in front to a size, or cut to it."""
+    return _padding(text, size, pad) + text[: max(size, 0)]
+
+
+def rpad(text: str, size: int, pad: str) -> str:
+    """A text filled up behind to a size, or cut to it."""
+    return text[: max(size, 0)] + _padding(text, size, pad)
+
+
+def _padding(text: str, size: int, pad: str) -> str:
+    missing = size - len(text)
+    if missing <= 0:
+        return ""
+    if not pad or size > 100_000:
+        raise NotHere
+    return (pad * (missing // len(pad) + 1))[:missing]
+
+
+def split(text: str, separator: str) -> list[str]:
+    """The parts of a text between separators."""
+    if not separator:
+        raise NotHere
+    return text.split(separator)
+
+
+def split_part(text: str, separator: str, place: int) -> str:
+    """One part of a text between separators, from 1, or from the end where negative; '' where there is none."""
+    parts = text.split(separator) if separator else [text]
+    if not separator and len(text) > 1:
+        raise NotHere
+    if place == 0 or abs(place) > len(parts):
+        if place == 0:
+            raise NotHere
+        return ""
+    return parts[place - 1 if place > 0 else place]
+
+
+def code_point(text: str) -> int:
+    """The code point of the first character."""
+    if not text:
+        raise NotHere
+    return ord(text[0])
+
+
+def md5(text: str) -> str:
+    """The MD5 of a text as hexadecimal digits."""
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def sha256(text: str) -> str:
+    """The SHA-256 of a text as hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=1024)
+def _pattern(like: str) -> re.Pattern[str]:
+    signs = {"%": ".*", "_": "."}
+    return re.compile("".join(signs.get(sign) or re.escape(sign) for sign in like), re.DOTALL)
+
+
+def matches(text: str, like: str) -> bool:
+    """Whether a text is LIKE a pattern."""
+    return _pattern(like).fullmatch(text) is not None

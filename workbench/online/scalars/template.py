@@ -36,7 +36,7 @@ def parsed(sql: Sql) -> Expr:
     found = _Parser(sql).whole()
     if isinstance(found, Call):
         return Call(found.name, found.args, sql.type)
-    if isinstance(found, Op):
+    if isinstance(found, Op) and found.op not in ("cast", "try_cast"):
         return Op(found.op, found.args, sql.type)
     return found
 
