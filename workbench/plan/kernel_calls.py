@@ -47,6 +47,8 @@ _IGNORES_NULL = {
     "max_by": "arg_max",
 }
 _SEES_NULL = {"first": "first", "arbitrary": "first", "last": "last"}
+#: Not DuckDB's: what the compiled driver makes of elements of lists.
+_NUMBERED = frozenset({"nth", "nth_newest"})
 _EXACT_FLOAT = frozenset({"fsum", "sumkahan", "kahan_sum", "favg"})
 _SPREAD = frozenset({"stddev_samp", "stddev_pop", "var_samp", "var_pop"})
 _BY_ORDER = frozenset({"arg_min", "arg_max"})
@@ -91,6 +93,10 @@ def kernel_call(aggregate: Aggregate, ahead: bool = False) -> KernelCall | str:
         if ahead:
             op = "last" if op == "first" else "first"
         return _checked(KernelCall(op, aggregate.args[0], ignores_null=False), aggregate)
+    if name in _NUMBERED and not ahead:
+        place = aggregate.args[1]
+        assert isinstance(place, Literal)
+        return _checked(KernelCall(name, aggregate.args[0], n=int(place.sql), ignores_null=False), aggregate)
     if name not in _IGNORES_NULL or not aggregate.args:
         return f"{name}() has no kernel"
     op = _IGNORES_NULL[name]
