@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from tests.storage.support import payments, run_python, stored_rows
-from workbench.errors import Conflict, StorageError, Unavailable
+from workbench.errors import Conflict, StorageError, Throttled, Unavailable
 from workbench.storage import Receipt, Storage, log
 from workbench.storage import storage as storage_module
 
@@ -61,7 +62,69 @@ def test_tokens_are_kept_for_a_week(storage: Storage, make: Callable[..., None])
     assert storage.append("payments", rows, token="t").replayed
     with storage.transaction() as tx:
         tx.execute("UPDATE tokens SET created_at = created_at - 61")
+    storage.append("payments", rows, token="later")
+    storage.flush()
+    assert storage.append("payments", rows, token="later").replayed
     assert not storage.append("payments", rows, token="t").replayed
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_clock_that_jumps_changes_neither_order_nor_tokens(
+    storage: Storage, make: Callable[..., None], monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    make()
+    real = time.time
+    old = payments((1, -500 * 86_400, 1.0, "a"))  # in the past by either clock
+    assert storage.append("payments", old, token="before") == Receipt(1, 1, 1)
+    monkeypatch.setattr("time.time", lambda: real() + days * 86_400)
+    assert storage.append("payments", old, token="during") == Receipt(1, 2, 2)
+    storage.flush()
+    assert storage.append("payments", old, token="before").replayed or days > 0
+    monkeypatch.setattr("time.time", real)
+    assert storage.append("payments", old, token="after") == Receipt(1, 3, 3)
+    assert storage.append("payments", old, token="during").replayed
+    storage.flush()
+    assert storage.append("payments", old, token="after").replayed
+    assert [row[-1] for row in stored_rows(storage, "payments")] == [1, 2, 3]
+
+
+def test_a_clock_that_is_ahead_for_a_while_takes_no_token_away(
+    storage: Storage, make: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make()
+    rows = payments((1, 1, 1.0, "a"))
+    storage.append("payments", rows, token="t")
+    real = time.time
+    monkeypatch.setattr("time.time", lambda: real() + 400 * 86_400)
+    storage.flush()
+    assert storage.append("payments", rows, token="t").replayed
+    monkeypatch.setattr("time.time", real)
+    assert storage.append("payments", rows, token="t").replayed
+
+
+def append_of(size: int, caller: str | None) -> log.Append:
+    table = log.StoredTable(1, "payments", {}, None)
+    return log.Append(table, b"x" * size, 1, None, None, None, None, caller=caller)
+
+
+def test_the_queue_is_bounded_and_no_caller_fills_it_alone() -> None:
+    queue = log.Queue(appends=4, size=100)
+    queue.put(append_of(30, "a"))
+    queue.put(append_of(10, "a"))
+    with pytest.raises(Throttled, match="this caller"):
+        queue.put(append_of(1, "a"))  # half of the appends
+    queue.put(append_of(40, "b"))
+    with pytest.raises(Throttled):
+        queue.put(append_of(20, "b"))  # half of the bytes
+    with pytest.raises(Unavailable, match="3 appends are on their way"):
+        queue.put(append_of(30, "c"))
+    queue.put(append_of(1, None))
+    with pytest.raises(Unavailable):
+        queue.put(append_of(1, "c"))
+    assert [len(append.data) for append in queue.take()] == [30, 10, 40, 1]
+    assert not queue and queue.take() == []
+    queue.put(append_of(1000, "a"))  # an empty queue takes anything
+    assert not queue.fits(append_of(1, None))
 
 
 def test_the_same_token_at_the_same_time_stores_once(storage: Storage, make: Callable[..., None]) -> None:
