@@ -401,8 +401,8 @@ def find_token(connection: sqlite3.Connection, append: Append) -> Receipt | None
     if append.token is None:
         return None
     row = connection.execute(
-        "SELECT body_hash, first_seq, rows FROM tokens WHERE table_id = ? AND token = ? AND created_at > ?",
-        (append.table.id, append.token, clock.time() - TOKEN_SECONDS),
+        "SELECT body_hash, first_seq, rows FROM tokens WHERE table_id = ? AND token = ?",
+        (append.table.id, append.token),
     ).fetchone()
     if row is None:
         return None
@@ -431,8 +431,11 @@ def note_token(connection: sqlite3.Connection, append: Append, receipt: Receipt)
 
 
 def expire_tokens(connection: sqlite3.Connection) -> None:
-    """Forget tokens older than a week."""
-    connection.execute("DELETE FROM tokens WHERE created_at <= ?", (clock.time() - TOKEN_SECONDS,))
+    """Forget tokens that are a week older than the newest: a clock that jumps ahead for a while takes none away."""
+    connection.execute(
+        "DELETE FROM tokens WHERE created_at <= min(?, (SELECT max(created_at) FROM tokens)) - ?",
+        (clock.time(), TOKEN_SECONDS),
+    )
 
 
 def read_records(connection: sqlite3.Connection, table: StoredTable, after: int = 0) -> list[Record]:
