@@ -181,6 +181,11 @@ from workbench.storage import Storage
 
 storage = Storage.open(sys.argv[1])
 random.seed(int(sys.argv[2]))
+output = threading.Lock()
+
+def say(*words):
+    with output:
+        print(*words, flush=True)
 
 def rows(size):
     ids = [random.randrange(3000) for _ in range(size)]
@@ -195,14 +200,14 @@ def loading():
     while True:
         table, ids = rows(50)
         storage.bulk_load("t", table.to_reader())
-        print("stored", *ids, flush=True)
+        say("stored", *ids)
 
 for work in (keeping_house, loading):
     threading.Thread(target=work, daemon=True).start()
 while True:
     table, ids = rows(random.randrange(1, 20))
     storage.append("t", table)
-    print("stored", *ids, flush=True)
+    say("stored", *ids)
 """
 
 
