@@ -50,7 +50,7 @@ def derived_name(sql: str) -> str:
     """Return the name of the column that holds an expression over one row.
 
     >>> derived_name('abs(r."amount")')
-    'x_ae0f61fbd5cb9d2a'
+    'x_06af3cf352f33516'
     """
     return f"x_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
 
