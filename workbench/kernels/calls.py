@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from workbench.kernels.exact import MASK32, rounded3, super_deviations, super_parts, super_round
-from workbench.kernels.folds import fold_exactly
 from workbench.kernels.layout import (
     A_COLUMN,
     A_FOLD,
@@ -77,6 +76,7 @@ from workbench.kernels.memory import (
     store_f64,
     store_u8,
 )
+from workbench.kernels.passes import fold_exactly
 from workbench.kernels.picks import ROW_MASK, SHIFT, pick, pick_extreme
 from workbench.kernels.rows import column_at, piece_at
 from workbench.kernels.values import bits, distinct, extreme_string, gather, select, smallest, word_float

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from workbench.kernels.builders import fill_newer, fill_tree
 from workbench.kernels.calls import finish
-from workbench.kernels.folds import run_folds
 from workbench.kernels.frames import frame
 from workbench.kernels.keytable import fill_slots, find_key
 from workbench.kernels.layout import (
@@ -53,7 +52,9 @@ from workbench.kernels.layout import (
     X_ROW,
 )
 from workbench.kernels.memory import jit, load, load_u8, release, store, store_u8
+from workbench.kernels.passes import run_folds
 from workbench.kernels.rows import bind_constants, piece_at, see
+from workbench.kernels.slide import begin_key, close_sliders, open_sliders
 
 INT_MIN = -0x8000000000000000
 INT_MAX = 0x7FFFFFFFFFFFFFFF
@@ -87,6 +88,7 @@ def batch(block: int, first: int, last: int, scratch: int) -> int:
     """Evaluate the anchors [first, last) of a batch."""
     program, pieces, count = load(block, B_PROGRAM), load(block, B_PIECES), load(block, B_COUNT)
     anchors = load(block, B_ANCHORS)
+    open_sliders(block, scratch)
     context, ranges = load(scratch, S_CONTEXT), load(scratch, S_RANGES)
     values, valid, status = load(block, B_VALUES), load(block, B_VALID), load(block, B_STATUS)
     for anchor in range(first, last):
@@ -94,9 +96,12 @@ def batch(block: int, first: int, last: int, scratch: int) -> int:
         again = (
             _read_ranges(block, pieces, count, load(program, P_COLUMNS), anchor, ranges) and anchor > first
         )
+        if not again:
+            begin_key(block, scratch, anchor, last)
         at, valid_at = values + anchor * 8, valid + anchor
         found = evaluate(program, pieces, count, scratch, again, at, anchors, valid_at, anchors)
         store_u8(status, anchor, found)
+    close_sliders(block, scratch)
     release(scratch)
     return 0
 

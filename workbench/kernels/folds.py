@@ -6,7 +6,7 @@ pieces and rows merge in any order. Nested windows share one pass: the state is 
 
 from __future__ import annotations
 
-from workbench.kernels.exact import MASK32, super_add, super_add_product, super_clear, two_product, two_sum
+from workbench.kernels.exact import MASK32, two_product, two_sum
 from workbench.kernels.layout import (
     BLOCK_BITS,
     C_KIND,
@@ -14,16 +14,7 @@ from workbench.kernels.layout import (
     C_VALIDITY,
     C_VALUES,
     EXTREME,
-    F_COLUMN,
-    F_COMPARES,
-    F_COMPARES_AT,
-    F_LANE,
-    F_NEEDS,
-    F_STATE,
-    F_WINDOWS,
-    F_WINDOWS_AT,
     FLAGS_SHIFT,
-    FOLD_WORDS,
     HAS_INFINITY,
     HAS_NAN,
     HAS_NUMBER,
@@ -39,18 +30,7 @@ from workbench.kernels.layout import (
     NEED_SQUARES,
     NEED_SUM,
     NODE_WORDS,
-    P_FOLDS,
-    P_FOLDS_AT,
-    R_REQUEST,
-    R_ROWS,
-    S_CHECKED,
-    S_CONTEXT,
-    S_INCLUDED,
-    S_STATE,
-    S_STATES,
-    S_WINDOWS,
     STATE_WORDS,
-    X_ROW,
 )
 from workbench.kernels.memory import (
     is_valid,
@@ -63,7 +43,6 @@ from workbench.kernels.memory import (
     store,
     store_f64,
 )
-from workbench.kernels.rows import column_at, matches, piece_at
 
 BLOCK = 1 << BLOCK_BITS
 _HIGHEST = 0x7FFFFFFFFFFFFFFF
@@ -97,6 +76,8 @@ def copy(state: int, source: int) -> int:
 def _cascade(state: int, at: int, parts: int, x: float) -> bool:
     """Add a float to a cascade; return whether something fell off its end."""
     for i in range(at, at + parts):
+        if x == 0.0:
+            return False
         s, x = two_sum(load_f64(state, i), x)
         store_f64(state, i, s)
     return x != 0.0
@@ -295,131 +276,3 @@ def node_of(rows: int, level: int, row: int) -> int:
     for below in range(level):
         number += rows >> (BLOCK_BITS * (below + 1))
     return number
-
-
-# -- folds of a program
-
-
-@jit
-def run_folds(program: int, pieces: int, count: int, columns: int, scratch: int) -> int:
-    for number in range(load(program, P_FOLDS)):
-        _run(
-            program,
-            program + (load(program, P_FOLDS_AT) + number * FOLD_WORDS) * 8,
-            pieces,
-            count,
-            columns,
-            scratch,
-        )
-    return 0
-
-
-@jit
-def _run(program: int, entry: int, pieces: int, count: int, columns: int, scratch: int) -> int:
-    lane, windows = load(entry, F_LANE), load(entry, F_WINDOWS)
-    states = load(scratch, S_STATES) + load(entry, F_STATE) * STATE_WORDS * 8
-    running = load(scratch, S_STATE)
-    bounds, included = load(scratch, S_WINDOWS), load(scratch, S_INCLUDED)
-    first = True
-    for p in range(count):
-        piece = piece_at(pieces, p, columns)
-        if load(piece, R_REQUEST) != 0:
-            continue
-        begin = at = load(bounds, 2 * (load(program, load(entry, F_WINDOWS_AT)) * count + p))
-        clear(running, lane)
-        for i in range(windows):
-            window = load(program, load(entry, F_WINDOWS_AT) + i)
-            end = load(bounds, 2 * (window * count + p) + 1)
-            if end > at:
-                _add(program, entry, piece, p, count, scratch, running, at, end)
-                at = end
-            state = states + i * STATE_WORDS * 8
-            if first:
-                copy(state, running)
-            elif at > begin:
-                merge(state, running, lane, load(running, N_FLAGS), load(entry, F_NEEDS))
-        first = False
-    if first:
-        for i in range(windows):
-            clear(states + i * STATE_WORDS * 8, lane)
-    for p in range(count):
-        piece = piece_at(pieces, p, columns)
-        if load(piece, R_REQUEST) != 0:
-            row = load(load(scratch, S_CONTEXT), X_ROW)
-            for i in range(windows):
-                if load(included, load(program, load(entry, F_WINDOWS_AT) + i)) != 0:
-                    state = states + i * STATE_WORDS * 8
-                    _add(program, entry, piece, p, count, scratch, state, row, row + 1)
-    return 0
-
-
-@jit
-def _add(
-    program: int,
-    entry: int,
-    piece: int,
-    number: int,
-    count: int,
-    scratch: int,
-    state: int,
-    begin: int,
-    end: int,
-) -> int:
-    """Add the rows [begin, end) of a piece that satisfy the fold's compares."""
-    compares, needs, lane = load(entry, F_COMPARES), load(entry, F_NEEDS), load(entry, F_LANE)
-    which = load(entry, F_COLUMN)
-    if compares == 0 and load(load(scratch, S_CHECKED), number) == 0:
-        if which < 0:
-            store(state, N_COUNT, load(state, N_COUNT) + end - begin)
-            return 0
-        column = column_at(piece, which)
-        return fold(state, column, lane, load(piece, R_ROWS), begin, end, needs)
-    first = load(entry, F_COMPARES_AT)
-    for row in range(begin, end):
-        if matches(program, piece, number, count, scratch, compares, first, row):
-            if which < 0:
-                store(state, N_COUNT, load(state, N_COUNT) + 1)
-            else:
-                scan(state, column_at(piece, which), lane, row, row + 1, needs)
-    return 0
-
-
-# -- what lost bits, again
-
-
-@jit
-def fold_exactly(
-    program: int,
-    entry: int,
-    window: int,
-    pieces: int,
-    count: int,
-    columns: int,
-    scratch: int,
-    sums: int,
-    squares: int,
-) -> int:
-    """Add a window's rows of lane f to a superaccumulator of their sum and, unless it is 0, one of their squares."""
-    super_clear(sums)
-    if squares != 0:
-        super_clear(squares)
-    bounds, included = load(scratch, S_WINDOWS), load(scratch, S_INCLUDED)
-    compares, first = load(entry, F_COMPARES), load(entry, F_COMPARES_AT)
-    for p in range(count):
-        piece = piece_at(pieces, p, columns)
-        column = column_at(piece, load(entry, F_COLUMN))
-        values, kind, validity = load(column, C_VALUES), load(column, C_KIND), load(column, C_VALIDITY)
-        at = 2 * (window * count + p)
-        begin, end = load(bounds, at), load(bounds, at + 1)
-        if load(piece, R_REQUEST) != 0:
-            begin = load(load(scratch, S_CONTEXT), X_ROW)
-            end = begin + load(included, window)
-        if kind == MISSING:
-            continue
-        for row in range(begin, end):
-            if is_valid(validity, row) and matches(program, piece, p, count, scratch, compares, first, row):
-                x = load_float(values, kind, row)
-                super_add(sums, x)
-                if squares != 0:
-                    super_add_product(squares, x, x)
-    return 0

@@ -113,8 +113,11 @@ MEMBER_WORDS = 3
     S_RANGES,
     S_AGAIN,
     S_CACHE,
-) = range(15)
-SCRATCH_WORDS = 16
+    S_SLIDERS,
+    S_SLIDER_TABLE,
+) = range(17)
+#: The last area is two words, of a buffer.
+SCRATCH_WORDS = 18
 # What is kept of a distinct count for the next anchor of the same key: piece + 1, begin, end, count.
 CACHE_WORDS = 4
 SUPER_WORDS = 80

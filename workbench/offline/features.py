@@ -27,7 +27,7 @@ from workbench.values.types import arrow_schema
 
 BATCH_ROWS = 100_000
 #: What DuckDB may use where kernels compute the windows: it scans, joins and sorts, and spills what is more.
-MEMORY = "1500MB"
+MEMORY = "1GB"
 
 
 class OfflineFeatures:

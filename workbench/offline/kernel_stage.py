@@ -77,6 +77,8 @@ def stage_columns(
                 found.append(_Picked(place, stage.picked(result, number, begin)))
             done += len(place)
             progress(done / max(anchors, 1))
+        del stage
+        pa.default_memory_pool().release_unused()
     columns: dict[str, pa.ChunkedArray | pa.Array] = {}
     for number, (name, kind) in enumerate(zip(part.names, part.types, strict=True)):
         if number in values:

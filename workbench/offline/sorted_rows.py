@@ -21,7 +21,7 @@ from workbench.plan.render import plan_sql, quote
 from workbench.plan.stages import Stage
 
 #: Bytes of rows and anchors that are in memory at a time.
-PARTITION_BYTES = 384 << 20
+PARTITION_BYTES = 256 << 20
 
 #: FROM text of a reader's rows with ``__seq``, and the types of their columns.
 Source = tuple[str, dict[str, str]]
