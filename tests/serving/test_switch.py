@@ -170,3 +170,22 @@ def test_indexes_live_as_long_as_a_deployment_needs_them(own: Served) -> None:
     assert live() == {"card_id": True, "ok": False}
     third.stop()
     assert live() == {"ok": False}
+
+
+def test_a_new_index_drops_no_request(own: Served) -> None:
+    rows = [
+        {"card_id": number % 50, "note": f"n{number % 7}", "amount": 1.0, "ts": "2026-01-01T00:00:00"}
+        for number in range(5_000)
+    ]
+    own.project.table("transactions").append(rows)
+    window = "PARTITION BY note ORDER BY ts ROWS_RANGE UNBOUNDED PRECEDING"
+    counting = f"SELECT card_id, 2 AS marker, count(*) OVER ({window}) AS n FROM transactions"
+    with Load(own.web) as load:
+        load.wait_for(1)
+        deployment = own.project.define("marker", counting).deploy()
+        assert own.web.post(PATH, ROW | {"note": "n1"}).json["features"]["n"] == 716
+        deployment.rollback()
+        load.wait_for(1)
+    assert load.failures == []
+    assert {status for status, _, _ in load.seen} <= {200, 422}, load.seen  # 422: version 2 needs a note
+    assert {version for status, version, _ in load.seen if status == 200} == {1}
