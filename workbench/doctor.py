@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import workbench
 from workbench.deployment import find_server
 from workbench.errors import describe
 from workbench.installation import clash
 from workbench.locate import existing_project_path
+
+if TYPE_CHECKING:
+    from workbench.project import Project
 
 SPACE_WANTED = 2 * 10**9
 PACKAGES = ("duckdb", "ibis-framework", "sqlglot", "pyarrow", "fastapi", "uvicorn", "ipywidgets", "anywidget")
@@ -117,7 +121,19 @@ def _project(path: Path) -> Iterator[Observation]:
     yield Observation(
         "project", True, f"{path}: {len(tables)} tables, {len(views)} views, {len(deployed)} deployed"
     )
+    yield _data_files(project)
     yield _server(path, bool(deployed))
+
+
+def _data_files(project: Project) -> Observation:
+    damaged = project.storage.verify()
+    if not damaged:
+        return Observation("data files", True, "every file is what was written")
+    lost = [damage for damage in damaged if damage.path.startswith("lake/")]
+    found = "; ".join(damage.reason for damage in damaged)
+    if lost:
+        return Observation("data files", False, found, "restore the files of the lake from a copy")
+    return Observation("data files", True, f"{found}: built again from the rows")
 
 
 def _server(path: Path, needed: bool) -> Observation:

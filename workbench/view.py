@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +18,7 @@ from workbench.offline import OfflineFeatures, Progress, Result
 from workbench.offline.cost import rows_touched
 from workbench.offline.data_lint import lint_data, lint_spine
 from workbench.offline.why import Why, why
-from workbench.online import Engine, ensure_indexes, tidy_indexes
+from workbench.online import Answer, Engine, ensure_indexes, tidy_indexes
 from workbench.plan.explain import explain
 from workbench.plan.lint import Finding, lint
 from workbench.plan.model import FeaturePlan
@@ -47,6 +47,7 @@ class View:
         self.project = project
         self._record = record
         self.plan = FeaturePlan.from_json(record.plan_json)
+        self._quick: Callable[[dict[str, Any]], Answer | None] | None = None
 
     # -- what it is
 
@@ -242,7 +243,11 @@ class View:
         """
         if not isinstance(row, dict):
             raise RowError("a request is one row, as a dict of column names and values")
-        answer = self._engine().request([row], [_time(as_of)])[0]
+        answer = self._quick(row) if as_of is None and self._quick is not None else None
+        if answer is None:
+            engine = self._engine()
+            self._quick = engine.quick
+            answer = engine.request([row], [_time(as_of)])[0]
         if answer.error is not None:
             raise answer.error
         return answer.features

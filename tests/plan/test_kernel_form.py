@@ -8,7 +8,7 @@ from tests import shop
 from tests.plan.conftest import TABLES
 from workbench.kernels.program import Call, Compare, Windowed
 from workbench.plan.expr import Column
-from workbench.plan.kernel_columns import derived_name, lane
+from workbench.plan.kernel_columns import derived_name
 from workbench.plan.kernel_form import KernelForm, KernelPart, Refusal, kernel_form
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql
@@ -130,10 +130,3 @@ def test_every_plan_of_the_catalogue_has_a_form(plans: dict[str, FeaturePlan]) -
                     len(column.members) == len(part.readers)
                     and (column.request is not None) == part.program.history
                 )
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"), [("BIGINT", "i"), ("UBIGINT", "o"), ("DECIMAL(18,3)", "i"), ("INTEGER[]", "o")]
-)
-def test_lanes(kind: str, expected: str) -> None:
-    assert lane(kind) == expected

@@ -54,12 +54,18 @@ def main() -> None:
 def summary(lines: Iterable[dict[str, Any]]) -> str:
     """Return counts by clause, and how many pairs failed."""
     counts: Counter[str] = Counter()
+    compiled: Counter[str] = Counter()
+    refusals: Counter[str] = Counter()
     pairs = failures = values = 0
     for line in lines:
         counts.update(line["clauses"])
         pairs, failures = pairs + line["pairs"], failures + len(line["failures"])
         values += line["values"]
+        compiled.update(line.get("compiled", {}))
+        refusals.update(line.get("refusals", {}))
     rows = [f"{count:8,}  {clause}" for clause, count in counts.most_common()]
+    rows += [f"{count:8,}  {what}" for what, count in compiled.items()]
+    rows += [f"{count:8,}  not compiled: {why}" for why, count in refusals.most_common(40)]
     return "\n".join([*rows, f"{pairs:,} pairs, {values:,} values, {failures} failed"])
 
 
@@ -74,6 +80,8 @@ def _line(seed: int, clauses: frozenset[str], commit: str, folder: Path) -> dict
         "pairs": outcome.pairs,
         "values": outcome.values,
         "clauses": outcome.clauses,
+        "compiled": dict(outcome.compiled),
+        "refusals": dict(outcome.refusals),
         "failures": [str(failure) for failure in outcome.failures],
         "seconds": round(time.monotonic() - started, 2),
         "commit": commit,

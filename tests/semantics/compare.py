@@ -88,6 +88,11 @@ class Comparison:
         self.data, self.query, self.sql = data, query, render(query)
         self.view = view or defined(project, query, name)
         self.values = 0  # how many have been compared
+        self.compiled = self.left = 0  # values of the compiled driver, and rows that it left to the other one
+        self.refusals: tuple[str, ...] | None = (
+            None  # why kernels do not serve the view; None where nobody asked
+        )
+        self.why = ""
         self.own = data.tables[data.anchor]
         self.evaluator = Evaluator(data.tables, query)
         arrived = [row.seq for batch in data.batches for row in batch.rows]
@@ -183,6 +188,35 @@ class Comparison:
         if passing and not report.compared:
             return [Disagreement("check", {}, "compared", "some", report.compared)]
         return []
+
+    def drivers(self) -> list[Disagreement]:
+        """Stored rows at their own positions and new ones: the compiled driver gives what the reference driver does."""
+        engine = self.view._engine()
+        self.refusals = engine.driver.reasons
+        if engine.driver.name != "compiled":
+            return []
+        rows = [row.values for row in self.own.rows] + self.data.spine
+        seqs = [self.seqs[row.seq] for row in self.own.rows] + [None] * len(self.data.spine)
+        table, cut = (
+            arrow(self.own, rows).select(list(self.view.plan.request_columns)),
+            engine.storage.last_seq(),
+        )
+        drivers = engine._compiled
+        left = drivers.left
+        compiled, official = drivers.answer(table, seqs, cut), engine._by_reference(table, seqs, cut)
+        self.left, self.why = drivers.left - left, drivers.why
+        found = []
+        for row, ours, theirs in zip(rows, compiled, official, strict=True):
+            if ours is None:
+                continue
+            if isinstance(theirs, Exception) or ours[0] is not theirs[0]:
+                found.append(Disagreement("compiled", row, "the row", theirs, ours))
+                continue
+            if ours[0]:
+                self.compiled += len(ours) - 1
+                pairs = zip(self.view.plan.features, theirs[1:], ours[1:], strict=True)
+                found += [Disagreement("compiled", row, name, e, g) for name, e, g in pairs if not same(e, g)]
+        return found
 
     def _stored(self) -> dict[Any, Row]:
         return {row.values["id"]: row.values for row in self.own.rows}

@@ -80,6 +80,20 @@ class Outcome:
     values: int = 0
     clauses: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    compiled: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+
+    def count(self, comparison: Comparison) -> None:
+        """Count which driver answered, how much, and why it was not the compiled one."""
+        if comparison.refusals is None:
+            return
+        self.compiled["plans"] += 1
+        self.compiled["plans compiled"] += not comparison.refusals
+        self.compiled["values compiled"] += comparison.compiled
+        self.compiled["rows left to the reference driver"] += comparison.left
+        if comparison.left:
+            self.refusals[f"a row: {comparison.why}"] += 1
+        self.refusals.update(dict.fromkeys(comparison.refusals, 1))
 
 
 def said(query: Query) -> set[str]:
@@ -106,7 +120,7 @@ def compared(comparison: Comparison, number: int) -> list[Disagreement]:
     """Everything is compared offline; rows that are asked, new or stored, and the other ways of asking take turns."""
     stored = [row.values for row in comparison.own.rows]
     asked = stored[number % len(stored)] if stored and number % 3 == 0 else comparison.data.spine[number % 6]
-    found = comparison.offline() + comparison.request([asked])
+    found = comparison.offline() + comparison.request([asked]) + comparison.drivers()
     if number % 2:
         return found
     number //= 2
@@ -150,6 +164,7 @@ def run_set(project: Any, seed: int, clauses: Collection[str], queries: int = QU
                 found = compared(comparison, number + state)
                 what = "\n".join(str(one) for one in found[:3])
                 outcome.values += comparison.values
+                outcome.count(comparison)
             except Exception as error:
                 what = f"{type(error).__name__}: {error}"
             if what:

@@ -240,5 +240,3 @@ def test_a_file_says_what_it_is(tmp_path: Path) -> None:
     assert (column.file.kind, column.file.rows, column.base) == ("int", 3, 5)
     assert all(section.offset % 64 == 0 for section in column.file.sections.values())
     column.file.verify()
-    column.file.will_need()
-    column.file.prefault()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workbench.catalog import functions
+from workbench.catalog.expiry import answers_from
 from workbench.errors import FunctionError, RowError, WorkbenchError
 from workbench.functions import probing
 from workbench.offline.kernel_parts import load_kernels, on_kernels, whole_on_kernels
@@ -75,7 +79,7 @@ class OfflineFeatures:
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
             relation = snapshot.relation(connection, self.plan.table)
-            return Anchors(relation, stored=True, where=where, carry=tuple(carry))
+            return Anchors(relation, True, where=self._answerable(snapshot, where), carry=tuple(carry))
 
         return self._result(anchors, tuple(carry), cut, where or "")
 
@@ -126,11 +130,40 @@ class OfflineFeatures:
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
             placed = with_stored_seqs(connection, snapshot, snapshot.table(self.plan.table), spine)
+            self._warn_of_expired(snapshot, placed)
             hold(connection, "__spine", placed)
             stored = placed.num_rows > 0 and placed.column("__seq").null_count == 0
             return Anchors("__spine", stored, False, None, ("__row",) if carry_row else (), "__row")
 
         return self._result(anchors, ("__row",) if carry_row else (), cut)
+
+    # -- rows that have expired
+
+    def _first(self, snapshot: Snapshot) -> int | None:
+        """The first time (µs) at which anchors see all rows that they should; None when nothing has expired."""
+        floors = snapshot.floors()
+        return answers_from(self.plan, floors) if floors and self.plan.base.time is not None else None
+
+    def _answerable(self, snapshot: Snapshot, where: str | None) -> str | None:
+        """A condition on stored anchors, and that no row is gone that they should see."""
+        first = self._first(snapshot)
+        if first is None:
+            return where
+        known = f"a.{quote(str(self.plan.base.time))} >= make_timestamp({first})"
+        return known if where is None else f"({where}) AND {known}"
+
+    def _warn_of_expired(self, snapshot: Snapshot, spine: pa.Table) -> None:
+        first = self._first(snapshot)
+        if first is None:
+            return
+        times = spine.column(str(self.plan.base.time)).cast(pa.timestamp("us"))
+        early = pc.sum(pc.less(times, pa.scalar(first, pa.timestamp("us")))).as_py() or 0
+        if early:
+            begin = datetime(1970, 1, 1) + timedelta(microseconds=first)
+            warnings.warn(
+                f"{early:,} rows are before {begin.isoformat()}Z: rows that they should see have expired",
+                stacklevel=2,
+            )
 
     # -- running
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
+from workbench.catalog.expiry import answers_from
 from workbench.errors import RowError
+from workbench.online.compiled.drivers import CompiledDrivers, Driver
+from workbench.online.compiled.intake import intake
 from workbench.online.reference import LEFT_OUT_BELOW, ReferenceDriver
 from workbench.plan.failures import failure
 from workbench.plan.model import FeaturePlan
@@ -29,8 +33,7 @@ _EPOCH = datetime(1970, 1, 1)
 TOLERANCE = timedelta(minutes=5)
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """The answer to one request row.
 
     Exactly one of ``features``, ``reason`` (why there are none) and ``error`` is set. ``as_of`` is the time the row was
@@ -84,6 +87,42 @@ class Engine:
         self._id, self._ids = table.id_column, storage.ensure_ids(table)
         self._idle: queue.SimpleQueue[ReferenceDriver] = queue.SimpleQueue()
         self._pid = os.getpid()
+        self._compiled = CompiledDrivers.of(storage, plan)
+        #: Answers a plain row in some microseconds, or gives None for any other; None where kernels do not serve.
+        self.quick: Callable[[dict[str, Any]], Answer | None] | None = None
+        if isinstance(self._compiled, CompiledDrivers):
+            self._take_row = intake(table.columns, self._columns, self._time, TOLERANCE)
+            self.quick = self._quick
+
+    @property
+    def driver(self) -> Driver:
+        """Which driver answers requests, and where it is the reference driver, why."""
+        if isinstance(self._compiled, CompiledDrivers):
+            return Driver("compiled", ())
+        return Driver("reference", self._compiled.reasons)
+
+    def _quick(self, row: dict[str, Any]) -> Answer | None:
+        """Answer one row if nothing about it is unusual: never waits, never asks DuckDB, raises nothing."""
+        drivers = self._compiled
+        assert isinstance(drivers, CompiledDrivers)
+        try:
+            taken = self._take_row(row)
+            if taken is None or (self._id is not None and row.get(self._id) is not None):
+                return None
+            driver = drivers.take()
+        except Exception:
+            # Whatever it is, the way that every row can take says it in its words.
+            return None
+        try:
+            found = driver.one(taken[0])
+        except Exception:
+            return None
+        finally:
+            drivers.put(driver)
+        last_seq = driver.last_seq
+        if not found[0]:
+            return Answer(None, FILTERED, None, taken[1], last_seq)
+        return Answer(dict(zip(self._names, found[1:], strict=True)), None, None, taken[1], last_seq)
 
     def request(
         self, rows: Sequence[dict[str, Any]], as_of: Sequence[datetime | None] | None = None
@@ -172,7 +211,23 @@ class Engine:
                 field=time,
                 row=index,
             )
+        self._refuse_expired(coerced[time], index)
         return _Prepared(coerced, place[1] if place and place[0] == coerced[time] else None)
+
+    def _refuse_expired(self, time: datetime, index: int | None) -> None:
+        """Rows that a request of long ago should see may be gone."""
+        floors = self.storage.floors()
+        if not floors:
+            return
+        first = answers_from(self.plan, floors)
+        if first is not None and time < _EPOCH + timedelta(microseconds=first):
+            raise RowError(
+                f"at {time.isoformat()}Z rows are missing that have expired",
+                hint=f"ask for times from {(_EPOCH + timedelta(microseconds=first)).isoformat()}Z on,"
+                " or create the table with a longer keep=",
+                field=self._time,
+                row=index,
+            )
 
     def _coerced(self, row: dict[str, Any], index: int | None) -> dict[str, Any]:
         try:
@@ -218,6 +273,18 @@ class Engine:
         return Answer(dict(zip(self._names, value[1:], strict=True)), None, None, time, cut)
 
     def _evaluate(
+        self, rows: pa.Table, seqs: Sequence[int | None], cut: int
+    ) -> list[tuple[Any, ...] | RowError]:
+        if not isinstance(self._compiled, CompiledDrivers):
+            return self._by_reference(rows, seqs, cut)
+        found = self._compiled.answer(rows, seqs, cut)
+        rest = [index for index, row in enumerate(found) if row is None]
+        if not rest:
+            return [row for row in found if row is not None]
+        others = iter(self._by_reference(rows.take(rest), [seqs[index] for index in rest], cut))
+        return [next(others) if row is None else row for row in found]
+
+    def _by_reference(
         self, rows: pa.Table, seqs: Sequence[int | None], cut: int
     ) -> list[tuple[Any, ...] | RowError]:
         driver = self._take()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
+from workbench.plan.expr import Column
+from workbench.plan.kernel_form import KernelPart, kernel_form
 from workbench.plan.model import FeaturePlan, Lookup
+from workbench.plan.render import plan_sql
 from workbench.plan.stages import Stage, lookup_columns, stages
 from workbench.storage import IndexSpec
 
@@ -32,6 +37,38 @@ def index_needs(plan: FeaturePlan) -> list[tuple[IndexSpec, set[str]]]:
         for spec, read in index_needs(below):
             needs.setdefault(spec, set()).update(read)
     return list(needs.items())
+
+
+@dataclass
+class KernelNeeds:
+    """What kernels read of an index besides columns of the table.
+
+    ``derived``: expressions over a row, as SQL and type by the name of their column; ``trees`` and ``newer``: columns
+    with partial aggregates, and with the distances to equal values.
+    """
+
+    derived: dict[str, tuple[str, str]] = field(default_factory=dict)
+    trees: set[str] = field(default_factory=set)
+    newer: set[str] = field(default_factory=set)
+
+
+def kernel_needs(plan: FeaturePlan) -> dict[IndexSpec, KernelNeeds]:
+    """Return what kernels need of the indexes of a plan; nothing where they do not answer it."""
+    form = kernel_form(plan)
+    needs: dict[IndexSpec, KernelNeeds] = {}
+    if form.refusals:
+        return needs
+    for part in (*form.lookups, *form.stages):
+        assert isinstance(part, KernelPart)
+        for member, reader in enumerate(part.readers):
+            columns, trees, newer = part.needs(member)
+            found = needs.setdefault(index_of(reader), KernelNeeds())
+            for name, value in columns.items():
+                if not isinstance(value, Column):
+                    found.derived[name] = plan_sql(value), value.type
+            found.trees |= trees
+            found.newer |= newer
+    return needs
 
 
 def _parts(plan: FeaturePlan) -> list[Stage | Lookup]:

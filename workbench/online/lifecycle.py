@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
+import duckdb
+
 from workbench.catalog import deployments, views
 from workbench.catalog.deployments import DeployedView
 from workbench.errors import NotFound, WorkbenchError
-from workbench.online.indexes import index_needs
+from workbench.online.indexes import KernelNeeds, index_needs, kernel_needs
 from workbench.plan.model import FeaturePlan
 from workbench.storage import IndexSpec, Storage
 from workbench.storage.ids import id_index
@@ -37,11 +39,26 @@ def ensure_indexes(
     progress
         Called with each index and the share of them that is done.
     """
-    needs = index_needs(plan)
+    needs, kernels = index_needs(plan), kernel_needs(plan)
     for number, (spec, columns) in enumerate(needs):
         if progress is not None:
             progress(spec, number / len(needs))
-        storage.ensure_index(spec, columns, live=live)
+        _ensure(storage, spec, columns, kernels.get(spec), live)
+
+
+def _ensure(
+    storage: Storage, spec: IndexSpec, columns: set[str], kernels: KernelNeeds | None, live: bool
+) -> None:
+    if kernels is not None:
+        try:
+            storage.ensure_index(
+                spec, columns, live=live, derived=kernels.derived, trees=kernels.trees, newer=kernels.newer
+            )
+            return
+        except duckdb.Error:
+            # An expression fails for a stored row, which no request may ever see: DuckDB answers this view.
+            pass
+    storage.ensure_index(spec, columns, live=live)
 
 
 def rollback(storage: Storage, view: str) -> DeployedView:

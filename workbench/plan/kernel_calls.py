@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from workbench.kernels.program import refusal
 from workbench.plan.expr import Expr, Literal, Op
-from workbench.plan.kernel_columns import decimal_digits, is_integer, lane
+from workbench.plan.kernel_columns import decimal_digits, is_integer
 from workbench.plan.model import Aggregate
+from workbench.values.lanes import lane_of as lane
 
 #: Functions that see only values that are not NULL: a condition may make their argument NULL instead.
 _IGNORES_NULL = {
@@ -140,7 +141,23 @@ def _checked(call: KernelCall, aggregate: Aggregate) -> KernelCall | str:
     if refusal(call.op, lane(call.value.type), second) is not None:
         of = call.second if call.second is not None and second == "o" else call.value
         return f"{aggregate.function}() of {of.type} has no kernel"
+    if not _gives(call.op, call.value.type, aggregate.type):
+        return f"{aggregate.function}() of {call.value.type} as {aggregate.type} has no kernel"
     return call
+
+
+def _gives(op: str, kind: str, result: str) -> bool:
+    """Whether what the kernel computes of values of a type is a value of the aggregate's type as it stands."""
+    if op in ("count", "distinct"):
+        return result in ("BIGINT", "HUGEINT")
+    if op == "sum" and not (is_integer(kind) or kind == "BOOLEAN"):
+        digits = decimal_digits(kind)
+        return result == ("DOUBLE" if digits is None else f"DECIMAL(38,{digits[1]})")
+    if op == "sum":
+        return result in ("BIGINT", "HUGEINT")
+    if op in ("avg", "median", "quantile_cont") or op in _SPREAD:
+        return result == "DOUBLE"
+    return result == kind
 
 
 def _fits(op: str, kind: str) -> bool:

@@ -9,30 +9,13 @@ from dataclasses import dataclass
 from workbench.plan import expr as e
 from workbench.plan.expr import Column, Expr, Literal, Op
 from workbench.plan.render import plan_sql
+from workbench.values.lanes import lane_of as lane
 
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
-#: DECIMALs of up to so many digits are 64-bit integers.
-_LANE_DIGITS = 18
 
 TRUE = Literal("true", "BOOLEAN")
 NULL = Literal("NULL", "INTEGER")
-
-
-def lane(kind: str) -> str:
-    """Return the lane of values of a DuckDB type: integer, float, text or opaque.
-
-    >>> lane("TIMESTAMP"), lane("FLOAT"), lane("VARCHAR"), lane("DECIMAL(38,2)")
-    ('i', 'f', 's', 'o')
-    """
-    if kind in _INTEGERS or kind in ("BOOLEAN", "DATE", "TIMESTAMP", "TIME"):
-        return "i"
-    if kind in ("FLOAT", "DOUBLE"):
-        return "f"
-    if kind == "VARCHAR":
-        return "s"
-    digits = decimal_digits(kind)
-    return "i" if digits is not None and digits[0] <= _LANE_DIGITS else "o"
 
 
 def is_integer(kind: str) -> bool:

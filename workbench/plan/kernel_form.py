@@ -19,13 +19,13 @@ from workbench.plan.kernel_columns import (
     KernelColumn,
     comparable,
     is_row_only,
-    lane,
     of_anchor,
     of_member,
     where_true,
 )
 from workbench.plan.model import Aggregate, FeaturePlan, Lookup, Window
 from workbench.plan.stages import Stage, stages
+from workbench.values.lanes import lane_of as lane
 
 _OPPOSITE = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _COMPARES = {"=": "eq", "<>": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}

@@ -1,30 +1,29 @@
-"""What kernels build beside a column: trees of partial aggregates, distances to newer equals, hash indexes of keys."""
+"""What kernels build beside columns: trees of partial aggregates, links to newer equals, hash indexes of keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
+from workbench.kernels import warm
+from workbench.storage.model import NEWER, TREE, Needs, StoredTable
+from workbench.values.lanes import lane_of
 
-from workbench.kernels.program import KeyLevel
-
-Slots = Callable[[tuple[KeyLevel, ...]], npt.NDArray[np.int32]]
+KERNELS = "kernels"
 
 
-def available() -> bool:
-    """Whether kernels can build anything in this process."""
-    return False
+def available(root: Path) -> bool:
+    """Whether this process can build them for a project; loads compiled kernels when there are some, compiles none."""
+    if warm.available():
+        return True
+    folder = root / KERNELS
+    if not warm.ready(folder) and warm.ready(warm.shared_cache()):
+        warm.warm(folder)  # a copy
+    return warm.load(folder)
 
 
-def slots_builder() -> Slots | None:
-    return None
-
-
-def tree(values: Any, valid: Any) -> npt.NDArray[np.int64]:
-    raise NotImplementedError
-
-
-def newer(values: Any, starts: Any, valid: Any) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    raise NotImplementedError
+def wanted(root: Path, table: StoredTable, needs: Needs) -> list[str]:
+    """Return the files of this kind that a segment has: none in a process without kernels, and none of other types."""
+    trees = [TREE + name for name in needs.trees if lane_of(needs.type_of(name, table)) in ("i", "f")]
+    newer = [NEWER + name for name in needs.newer if lane_of(needs.type_of(name, table)) != "o"]
+    found = trees + newer
+    return found if found and available(root) else []

@@ -269,6 +269,8 @@ class MappedColumn:
         self._words: pa.Array | None = None
         self._chunks: list[pa.Array] = []
         self._starts = [0]
+        if self.lane in ("s", "o"):
+            self.file.verify_now()
         if self.lane == "o":
             self._open_arrow()
 

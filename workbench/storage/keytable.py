@@ -47,9 +47,9 @@ class Keys:
 
 
 def write_keys(
-    path: Path, keys: Keys, hashed: Callable[[tuple[KeyLevel, ...]], npt.NDArray[np.int32]] | None
+    path: Path, keys: Keys, hashed: Callable[[tuple[KeyLevel, ...], int], npt.NDArray[np.int32] | None]
 ) -> FileWriter:
-    """Write a key file; ``hashed`` makes the hash index where there are many keys."""
+    """Write a key file; ``hashed`` makes the hash index where there are many keys, or None."""
     levels = []
     with FileWriter(path, "keys", int(keys.starts[-1])) as writer:
         for number, column in enumerate(keys.levels):
@@ -57,8 +57,10 @@ def write_keys(
         writer.section("start", keys.starts)
         if keys.valid_ends is not None:
             writer.section("valid", keys.valid_ends)
-        if hashed is not None and levels and len(keys.starts) > HASHED_KEYS:
-            writer.section("slots", hashed(tuple(levels)))
+        count = len(keys.starts) - 1
+        slots = hashed(tuple(levels), count) if levels and count >= HASHED_KEYS else None
+        if slots is not None:
+            writer.section("slots", slots)
     return writer
 
 
@@ -103,6 +105,7 @@ class MappedKeys:
 
     def __init__(self, path: Path, file: ColumnFile, levels: int) -> None:
         self.file = MappedFile(path, file)
+        self.file.verify_now()
         self.starts = self.file.array("start")
         self.valid_ends = self.file.array("valid") if "valid" in self.file.sections else None
         self._keys = len(self.starts) - 1

@@ -15,7 +15,8 @@ Everything is little-endian. The header block is 512 bytes long::
 
 An entry's crc covers the section and the padding behind it, and the manifest keeps the crc of the header, so that one
 number vouches for every byte of the file. Opening a file checks its size and its header, which costs the same for
-any size; :meth:`MappedFile.verify` reads everything.
+any size; :meth:`MappedFile.verify` reads everything: at once where a file holds offsets into itself, else in the
+background (see :mod:`workbench.storage.upkeep`).
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ VERSION = 1
 HEADER_BYTES = 512
 ALIGNMENT = 64
 VERIFY_BYTES = 4 << 20
-MADV_POPULATE_READ = 22
+#: Files with offsets are verified when they are opened up to this size, some 0.1 s.
+VERIFIED_BYTES = 256 << 20
+#: Files up to this size are read into memory as soon as they are opened.
+WILL_NEED_BYTES = 4 << 30
 
 _HEADER = struct.Struct("<8sII8sQqI20x")
 _ENTRY = struct.Struct("<8s8sQQQII")
@@ -191,6 +195,8 @@ class MappedFile:
             if size != file.bytes or size < HEADER_BYTES:
                 raise CorruptFile(f"the index file {file.path} does not have the size it was written with")
             self._map = mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ)
+        if size <= WILL_NEED_BYTES:
+            self._map.madvise(mmap.MADV_WILLNEED)
         head = self._map[:HEADER_BYTES]
         crc = zlib.crc32(head[: -_CRC.size])
         if crc != file.crc32 or _CRC.pack(crc) != head[-_CRC.size :]:
@@ -211,6 +217,11 @@ class MappedFile:
             return np.zeros(0, section.dtype)
         return np.frombuffer(self._map, section.dtype, section.items, section.offset)
 
+    def verify_now(self) -> None:
+        """Verify a file whose content leads to other places of it, before a damaged one could lead out of it."""
+        if self.file.bytes <= VERIFIED_BYTES:
+            self.verify()
+
     def verify(self) -> None:
         """Read the whole file and compare its checksums; CorruptFile tells which section differs."""
         for name, section in self.sections.items():
@@ -221,14 +232,3 @@ class MappedFile:
                 crc = zlib.crc32(memoryview(self._map)[begin : min(end, begin + VERIFY_BYTES)], crc)
             if crc != section.crc32:
                 raise CorruptFile(f"the section {name!r} of the index file {self.file.path} is damaged")
-
-    def will_need(self) -> None:
-        """Tell the system to read the file into memory soon."""
-        self._map.madvise(mmap.MADV_WILLNEED)
-
-    def prefault(self) -> None:
-        """Read the file into memory and into this process's page tables, where the system can."""
-        try:
-            self._map.madvise(MADV_POPULATE_READ)
-        except (OSError, ValueError):
-            self.will_need()

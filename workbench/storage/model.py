@@ -165,6 +165,11 @@ class Needs:
     trees: tuple[str, ...] = ()
     newer: tuple[str, ...] = ()
 
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        """Columns of the table, then derived ones."""
+        return (*self.columns, *self.derived)
+
     def __or__(self, other: Needs) -> Needs:
         """Return what both need."""
         return Needs(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,13 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from workbench.errors import NotFound, StorageError, did_you_mean
+from workbench.errors import NotFound, StorageError, Unavailable, did_you_mean
 from workbench.storage.delta import Delta, DeltaIndex
 from workbench.storage.delta_lanes import Derivation
 from workbench.storage.files import Files
 from workbench.storage.keys import MISSING, KeyCodec, Physical
 from workbench.storage.manifest import TableEntry
-from workbench.storage.model import KEYS, ORD, SEQ, IndexSpec, Segment, StoredIndex, StoredTable
+from workbench.storage.model import ORD, SEQ, IndexSpec, Needs, Segment, StoredIndex, StoredTable
 from workbench.storage.pieces import (
     Bound,
     DeltaPiece,
@@ -27,10 +29,18 @@ from workbench.storage.pieces import (
     Stored,
     assemble,
 )
-from workbench.storage.segments import file_of
+from workbench.storage.segments import column_files, file_of
 from workbench.storage.source import Source
 from workbench.storage.tail import State, Tail
+from workbench.storage.upkeep import Upkeep
 from workbench.values.types import arrow_type
+
+AGAIN = "it is being built again from the rows; try again in a few seconds"
+
+logger = logging.getLogger(__name__)
+#: So many of a key's rows in the log make a reader ask for a flush, at most once in so many seconds.
+CROWDED_ROWS = 4096
+ASK_SECONDS = 5.0
 
 
 class IndexReader:
@@ -40,11 +50,20 @@ class IndexReader:
     >>> reader.read((7,), ["amount"], limit=10)                                    # doctest: +SKIP
     """
 
-    def __init__(self, tail: Tail, files: Files, spec: IndexSpec, report: Callable[[Segment], None]) -> None:
+    def __init__(
+        self,
+        tail: Tail,
+        files: Files,
+        spec: IndexSpec,
+        upkeep: Callable[[], Upkeep],
+        flush_soon: Callable[[str], None] | None = None,
+    ) -> None:
         self.spec = spec
+        self._flush_soon = flush_soon
+        self._asked = float("-inf")
         self._tail = tail
         self._files = files
-        self._report = report
+        self._upkeep = upkeep
         self._known_id = 0
         self._index: StoredIndex
         self._table: StoredTable
@@ -90,7 +109,9 @@ class IndexReader:
         NotFound
             When the index was dropped.
         StorageError
-            When the index lacks a column, or one of its files is damaged.
+            When the index lacks a column.
+        Unavailable
+            When one of its files is damaged: it is built again.
         """
         while True:
             try:
@@ -174,6 +195,8 @@ class IndexReader:
                 return schema.empty_table()
             self._delta_index.follow(delta)
             positions = self._delta_index.find(physical)
+        if positions is not None and len(positions) > CROWDED_ROWS:
+            self._crowded()
         pieces: list[Piece] = []
         for segment in segments:
             rows = segment.opened()[0].find(physical)
@@ -187,6 +210,13 @@ class IndexReader:
             if tail.narrow(upto, since, limit, cut):
                 pieces.append(tail)
         return assemble(pieces, stored, schema, limit)
+
+    def _crowded(self) -> None:
+        """So many rows of one key are in the log that reading them costs more than a segment: ask for a flush."""
+        now = time.monotonic()
+        if self._flush_soon is not None and now - self._asked > ASK_SECONDS:
+            self._asked = now
+            self._flush_soon(self.spec.table)
 
     def _encode(self, key: tuple[Any, ...]) -> tuple[Physical, ...] | None:
         if len(key) != len(self._codecs):
@@ -223,15 +253,14 @@ class IndexReader:
             raise NotFound(f"there is no index {self.spec}", hint="make it with ensure_index")
         entry = state.manifest.tables[index.table_id]
         if not is_complete(index, entry):
-            raise StorageError(
-                f"the index {self.spec} is damaged or unfinished", hint="ensure_index rebuilds it"
-            )
+            raise Unavailable(f"the index {self.spec} is damaged or unfinished", hint=AGAIN)
         if self._known_id != index.id:
             self._segments = []
             self._codecs = [KeyCodec(name, entry.table.columns[name]) for name in self.spec.keys]
             self._delta_index.use(self._codecs)
         known = {reader.segment.id: reader for reader in self._segments}
         self._segments = [self._current(known.get(segment.id), segment) for segment in index.segments]
+        self._upkeep().verify_soon()
         self._known_id, self._index, self._table, self._state = index.id, index, entry.table, state
         self._schemas = {}
 
@@ -249,10 +278,9 @@ class IndexReader:
             index = newest.manifest.indexes.get(self.spec)
             if index is None or lost.segment.id not in [segment.id for segment in index.segments]:
                 return
-        self._report(lost.segment)
-        raise StorageError(
-            f"the index {self.spec} cannot be read: {lost}", hint="ensure_index rebuilds it"
-        ) from lost
+        logger.error("the index %s is built again: %s", self.spec, lost)
+        self._upkeep().lost(self.spec, lost.segment)
+        raise Unavailable(f"the index {self.spec} cannot be read: {lost}", hint=AGAIN) from lost
 
     def _after_fork(self) -> None:
         # Another thread of the parent may have been inside a read; segments are immutable, the rest starts anew.
@@ -273,7 +301,7 @@ class Found:
 
 def is_complete(index: StoredIndex, entry: TableEntry) -> bool:
     """Whether every part has a segment with all columns that the index has of the table."""
-    wanted = {KEYS, ORD, SEQ, *(file_of(index.spec, entry.table, name) for name in index.columns)}
+    wanted = {*column_files(index.spec, entry.table, Needs(index.columns))}
     covered = [segment.part.id for segment in index.segments if wanted <= segment.files.keys()]
     return sorted(covered) == sorted(part.id for part in entry.parts)
 

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from workbench.kernels.program import KeyLevel
+from workbench.kernels.trees import build_newer, build_slots, build_tree
 from workbench.storage import artifacts
 from workbench.storage.arrays import contiguous, int64_array, raw_int64
 from workbench.storage.columns import ArrowWriter, MappedColumn, Values, collect, write_values
@@ -54,18 +56,10 @@ def file_of(spec: IndexSpec, table: StoredTable, column: str) -> str:
     return ORD if column == spec.order and table.columns[column] in _ALIASES else column
 
 
-def wanted_files(spec: IndexSpec, table: StoredTable, needs: Needs) -> list[str]:
-    """Return the files that a segment has when it is complete; trees and the like only where they can be made."""
-    columns = [*needs.columns, *needs.derived]
-    files = [KEYS, ORD, SEQ, *(file_of(spec, table, column) for column in columns)]
-    if artifacts.available():
-        files += [TREE + name for name in needs.trees if _has_tree(needs.type_of(name, table))]
-        files += [NEWER + name for name in needs.newer if lane_of(needs.type_of(name, table)) != "o"]
-    return list(dict.fromkeys(files))
-
-
-def _has_tree(kind: str) -> bool:
-    return lane_of(kind) in ("i", "f")
+def column_files(spec: IndexSpec, table: StoredTable, needs: Needs) -> list[str]:
+    """Return the files without which a segment is not complete: its order and its columns."""
+    columns = [file_of(spec, table, name) if name in table.columns else name for name in needs.all_columns]
+    return list(dict.fromkeys([KEYS, ORD, SEQ, *columns]))
 
 
 class SegmentBuilder:
@@ -100,7 +94,7 @@ class SegmentBuilder:
         self._codecs = [KeyCodec(key, table.columns[key]) for key in spec.keys]
         self.whole = not {KEYS, ORD, SEQ} <= present.keys()
         self._present = {} if self.whole else dict(present)
-        wanted = wanted_files(spec, table, needs)
+        wanted = column_files(spec, table, needs) + artifacts.wanted(files.root, table, needs)
         self.missing = [name for name in wanted if name not in self._present]
         self._paths: dict[str, str] = {}
         self._built: dict[str, ColumnFile] = {}
@@ -136,12 +130,15 @@ class SegmentBuilder:
 
     def _sort(self, scan: PartScan) -> Positions:
         order = find_order(scan, self._codecs, self._spec.order)
-        self._note(KEYS, write_keys(self._temporary(KEYS), order.keys, artifacts.slots_builder()))
+        self._note(KEYS, write_keys(self._temporary(KEYS), order.keys, self._slots))
         self._note(ORD, write_values(self._temporary(ORD), order.ords, order.positions, least=8))
         base = int(order.seqs.min())
         seqs = Values(order.seqs - base if base else order.seqs)
         self._note(SEQ, write_values(self._temporary(SEQ), seqs, order.positions, base=base, least=4))
         return order.positions
+
+    def _slots(self, levels: tuple[KeyLevel, ...], keys: int) -> npt.NDArray[np.int32] | None:
+        return build_slots(levels, keys) if artifacts.available(self._files.root) else None
 
     def _positions(self, scan: PartScan) -> Positions:
         file_seqs = np.empty(scan.rows, np.int64)
@@ -208,17 +205,21 @@ class SegmentBuilder:
     # --- Trees and the like ---
 
     def _write_artifacts(self) -> None:
-        keys: MappedKeys | None = None
-        for name in self.missing:
-            if name.startswith(TREE):
-                column = self._mapped_column(name.removeprefix(TREE))
-                self._write_arrays(name, "tree", {"nodes": artifacts.tree(column.values, column.valid)})
-            elif name.startswith(NEWER):
-                column = self._mapped_column(name.removeprefix(NEWER))
-                if keys is None:
-                    keys = MappedKeys(self._path(KEYS), self._file(KEYS), len(self._codecs))
-                newer, counts = artifacts.newer(column.values, keys.starts, column.valid)
-                self._write_arrays(name, "newer", {"newer": newer, "counts": counts})
+        with ThreadPoolExecutor(THREADS) as pool:
+            for task in [pool.submit(self._write_artifact, name) for name in self.missing if ":" in name]:
+                task.result()
+
+    def _write_artifact(self, name: str) -> None:
+        if name.startswith(TREE):
+            column = self._mapped_column(name.removeprefix(TREE))
+            assert column.values is not None
+            self._write_arrays(name, "tree", {"nodes": build_tree(column.values, column.valid)})
+        elif name.startswith(NEWER):
+            column = self._mapped_column(name.removeprefix(NEWER))
+            keys = MappedKeys(self._path(KEYS), self._file(KEYS), len(self._codecs))
+            assert column.values is not None
+            newer, counts = build_newer(column.values, keys.starts, column.valid)
+            self._write_arrays(name, "newer", {"newer": newer, "counts": counts})
 
     def _write_arrays(self, name: str, kind: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
         with FileWriter(self._temporary(name), kind, self.part.rows) as writer:

@@ -89,7 +89,9 @@ class Source:
         NotFound
             When the index was dropped.
         StorageError
-            When the index lacks a column, or one of its files is damaged.
+            When the index lacks a column.
+        Unavailable
+            When one of its files is damaged: it is built again.
         """
         if state is None:
             state = self._reader.state()

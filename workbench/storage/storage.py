@@ -18,8 +18,8 @@ import duckdb
 import pyarrow as pa
 
 from workbench.errors import StorageError
+from workbench.storage import artifacts, log, manifest, session, tables
 from workbench.storage import files as files_module
-from workbench.storage import log, manifest, session, tables
 from workbench.storage.arrays import contiguous
 from workbench.storage.bulk import BulkLoader
 from workbench.storage.database import Database
@@ -36,6 +36,7 @@ from workbench.storage.publish import Publisher
 from workbench.storage.reader import IndexReader
 from workbench.storage.snapshot import Snapshot
 from workbench.storage.tail import State, Tail
+from workbench.storage.upkeep import Damage, Upkeep
 from workbench.storage.watch import ChangeCounter
 
 FORMAT = "1"
@@ -62,7 +63,7 @@ class Storage:
         self._tail = Tail(self._database)
         self._indexes = Indexes(self._database, self._files)
         self._readers: dict[IndexSpec, IndexReader] = {}
-        self._ensured: dict[tuple[IndexSpec, str, bool], int] = {}
+        self._ensured: dict[tuple[IndexSpec, str, bool, bool], int] = {}
         self._start()
         self._indexes.renew()
         self._files.remove_orphans()
@@ -93,6 +94,7 @@ class Storage:
     def close(self) -> None:
         """Let a running flush finish and close the files; harmless when closed already."""
         self._flusher.close()
+        self._upkeep.close()
         self._database.close()
         self._files.close()
 
@@ -414,6 +416,10 @@ class Storage:
         for stored in chosen:
             self._flusher.flush(stored.id)
 
+    def floors(self) -> Mapping[str, int]:
+        """Return, for each table of which rows have expired, the time (µs) before which they may be gone."""
+        return self._tail.state().manifest.floors
+
     def flush_soon(self, table: str) -> None:
         """Ask for a flush without waiting for it: of the housekeeping process, or of a thread when none lives."""
         stored = self.table(table)
@@ -524,7 +530,7 @@ class Storage:
             Called with the finished fraction between 0 and 1.
         """
         needs = Needs(tuple(sorted(columns)), dict(derived or {}), tuple(sorted(trees)), tuple(sorted(newer)))
-        wanted = (spec, needs.to_json(), live)
+        wanted = (spec, needs.to_json(), live, artifacts.available(self.path) if trees or newer else False)
         version = self._tail.state().manifest.version
         # Nothing about an index changes without a new manifest, so asking before every request costs nothing.
         if self._ensured.get(wanted) != version:
@@ -551,6 +557,10 @@ class Storage:
         """Return all indexes."""
         return self._indexes.infos()
 
+    def verify(self, progress: Progress | None = None) -> list[Damage]:
+        """Read every data file and return those that are damaged; indexes among them are built again."""
+        return self._upkeep.verify(progress)
+
     def reader(self, spec: IndexSpec) -> IndexReader:
         """Return the reader of an index; NotFound when there is none."""
         found = self._readers.get(spec)
@@ -558,7 +568,7 @@ class Storage:
             with self._lock:
                 found = self._readers.get(spec)
                 if found is None:
-                    found = IndexReader(self._tail, self._files, spec, self._indexes.report_lost)
+                    found = IndexReader(self._tail, self._files, spec, lambda: self._upkeep, self.flush_soon)
                     self._readers[spec] = found
         return found
 
@@ -582,6 +592,7 @@ class Storage:
             self._database, self._files, Publisher(self._database, self._files, self._indexes)
         )
         self._housekeeping = Presence(self._database)
+        self._upkeep = Upkeep(self._database, self._files, self._indexes)
         self._committer = Committer(
             self._database,
             lambda append: None if self._housekeeping.lives() else self._flusher.soon(append.table.id),

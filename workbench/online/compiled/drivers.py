@@ -1,0 +1,106 @@
+"""The compiled drivers of one view in this process: one a thread that asks at the same time."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from workbench.errors import WorkbenchError
+from workbench.kernels import warm
+from workbench.online.compiled.driver import CompiledDriver
+from workbench.online.compiled.prepare import Prepared, Refused, prepare
+from workbench.plan.model import FeaturePlan
+from workbench.storage import Storage
+
+#: The folder of a project that holds its compiled kernels.
+KERNELS = "kernels"
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What answers requests: ``compiled`` or ``reference``, and why it is the reference driver."""
+
+    name: str
+    reasons: tuple[str, ...]
+
+
+class CompiledDrivers:
+    """Gives each thread a driver of its own; :meth:`of` says whether there can be any."""
+
+    def __init__(self, storage: Storage, prepared: Prepared) -> None:
+        self._storage = storage
+        self._prepared = prepared
+        self._idle: list[CompiledDriver] = [CompiledDriver(storage, prepared)]
+        #: How many rows were answered here, and how many were left to the reference driver, with the last reason.
+        self.answered = self.left = 0
+        self.why = ""
+        _instances.add(self)
+
+    @staticmethod
+    def of(storage: Storage, plan: FeaturePlan) -> CompiledDrivers | Refused:
+        """Return the drivers of a plan, or why it has none here."""
+        prepared = prepare(plan, {table.name: table.columns for table in storage.tables()})
+        if isinstance(prepared, Refused):
+            return prepared
+        folder = storage.path / KERNELS
+        if not warm.ready(folder) and warm.ready(warm.shared_cache()):
+            warm.warm(folder)  # a copy
+        if not warm.load(folder):
+            return Refused((warm.reason() or "the kernels are not compiled: run `workbench warmup`",))
+        try:
+            return CompiledDrivers(storage, prepared)
+        except WorkbenchError as error:
+            return Refused((error.message,))
+
+    def take(self) -> CompiledDriver:
+        """Return a driver that nobody else uses."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return CompiledDriver(self._storage, self._prepared)
+
+    def put(self, driver: CompiledDriver) -> None:
+        """Give a driver back."""
+        self._idle.append(driver)
+
+    def answer(self, rows: pa.Table, seqs: Sequence[int | None], cut: int) -> list[tuple[Any, ...] | None]:
+        """Return ``(kept, *features)`` of each row, None for those that the reference driver must answer."""
+        found: list[tuple[Any, ...] | None] = []
+        try:
+            driver = self.take()
+        except WorkbenchError as error:
+            return self._left(rows.num_rows, error)
+        try:
+            lanes = driver.lanes(rows)
+        except Exception as error:
+            self.put(driver)
+            return self._left(rows.num_rows, error)
+        for anchor, seq in zip(lanes, seqs, strict=True):
+            try:
+                found.append(driver.one(anchor, seq, cut))
+                self.answered += 1
+            except Exception as error:
+                found += self._left(1, error)
+        self.put(driver)
+        return found
+
+    def _left(self, count: int, error: Exception) -> list[tuple[Any, ...] | None]:
+        self.left += count
+        self.why = f"{type(error).__name__}: {error}"
+        return [None] * count
+
+
+_instances: weakref.WeakSet[CompiledDrivers] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for drivers in list(_instances):
+        drivers._idle.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
