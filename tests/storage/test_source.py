@@ -290,3 +290,19 @@ def test_a_whole_part_of_the_log_is_taken_in_at_once(storage: Storage, make: Cal
     shops = [lane_of_row(delta.columns[1], row) for row in range(100)]
     assert shops == [rows[n][3] for n in range(4957, 0, -50)]
     assert np.all(delta.seq[:100] == np.arange(4958, 0, -50))
+
+
+def test_a_key_with_many_rows_in_the_log_asks_for_a_flush(
+    storage: Storage, make: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.storage.reader.CROWDED_ROWS", 10)
+    make()
+    storage.ensure_index(BY_CARD, ["amount"], live=True)
+    asked: list[str] = []
+    monkeypatch.setattr(storage, "flush_soon", asked.append)
+    source = storage.reader(BY_CARD).source(["amount"])
+    for count, wanted in ((10, []), (11, ["payments"])):
+        storage.append("payments", payments(*((count, n, 1.0, "a") for n in range(count))))
+        source.now()
+        assert source.find((count,)) == count
+        assert asked == wanted

@@ -20,6 +20,9 @@ from workbench.storage.log import Record
 from workbench.storage.model import StoredTable
 from workbench.storage.ordering import with_null_ord
 
+#: From so many rows on a batch is sorted by key before it is taken in.
+MANY = 256
+
 
 class Run:
     """Consecutive rows of the tail in one contiguous batch, in the order of seq."""
@@ -111,10 +114,14 @@ def _run(records: Sequence[Record]) -> Run:
 
 def physical_list(array: pa.Array) -> list[Physical]:
     """Return keys in physical form as Python values."""
-    if array.null_count or not pa.types.is_int64(array.type):
+    if not _is_plain(array):
         listed: list[Physical] = array.to_pylist()
         return listed
     return list(raw_int64(array).tolist())
+
+
+def _is_plain(array: pa.Array) -> bool:
+    return pa.types.is_int64(array.type) and not array.null_count
 
 
 class DeltaIndex:
@@ -129,7 +136,7 @@ class DeltaIndex:
         self._codecs = codecs
         self._generation = -1
         self._rows = 0
-        self._positions: dict[tuple[Physical, ...], array[int]] = {}
+        self._positions: dict[tuple[Physical, ...], int | array[int]] = {}
 
     def follow(self, delta: Delta) -> None:
         """Take in the rows that were added since the last call."""
@@ -144,23 +151,53 @@ class DeltaIndex:
         self._rows = delta.rows
 
     def _take_in(self, batch: pa.RecordBatch, *, first: int) -> None:
-        columns = [physical_list(codec.physical(batch.column(codec.column))) for codec in self._codecs]
-        keys = zip(*columns, strict=True) if columns else [()] * batch.num_rows
+        columns = [codec.physical(batch.column(codec.column)) for codec in self._codecs]
+        if len(columns) == 1 and len(batch) >= MANY and _is_plain(columns[0]):
+            self._take_in_sorted(raw_int64(columns[0]), first)
+            return
+        keys = zip(*map(physical_list, columns), strict=True) if columns else [()] * batch.num_rows
         known = self._positions
         for position, key in enumerate(keys, first):
             found = known.get(key)
             if found is None:
-                known[key] = array("q", (position,))
+                known[key] = position
+            elif isinstance(found, int):
+                known[key] = array("q", (found, position))
             else:
                 found.append(position)
+
+    def _take_in_sorted(self, keys: npt.NDArray[np.int64], first: int) -> None:
+        """Take in many rows, a key at a time."""
+        order = np.argsort(keys, kind="stable")
+        ascending = keys[order]
+        starts = np.flatnonzero(np.concatenate(([True], ascending[1:] != ascending[:-1])))
+        ends = [*starts[1:].tolist(), len(keys)]
+        positions = order + first
+        content = positions.data.cast("B")
+        newest = positions[starts].tolist()
+        known = self._positions
+        for key, position, begin, end in zip(
+            ascending[starts].tolist(), newest, starts.tolist(), ends, strict=True
+        ):
+            found = known.get((key,))
+            if found is None and end - begin == 1:
+                known[(key,)] = position
+                continue
+            if found is None:
+                found = known[(key,)] = array("q")
+            elif isinstance(found, int):
+                found = known[(key,)] = array("q", (found,))
+            found.frombytes(content[8 * begin : 8 * end])
 
     def find(self, key: tuple[Physical, ...]) -> npt.NDArray[np.int64] | None:
         """Return the positions of a key's rows, ascending; None when there are none."""
         found = self._positions.get(key)
+        if found is None:
+            return None
         # A copy, because the array cannot grow while numpy looks into it.
-        return None if found is None else np.array(found, dtype=np.int64)
+        return np.array((found,) if isinstance(found, int) else found, dtype=np.int64)
 
     def first(self, key: tuple[Physical, ...]) -> int | None:
         """Return the position of a key's first row; None when there is none."""
         found = self._positions.get(key)
-        return None if found is None else found[0]
+        return found if found is None or isinstance(found, int) else found[0]

@@ -195,8 +195,8 @@ class IndexReader:
                 return schema.empty_table()
             self._delta_index.follow(delta)
             positions = self._delta_index.find(physical)
-        if positions is not None and len(positions) > CROWDED_ROWS:
-            self._crowded()
+        if positions is not None:
+            self.note_found(len(positions))
         pieces: list[Piece] = []
         for segment in segments:
             rows = segment.opened()[0].find(physical)
@@ -211,8 +211,10 @@ class IndexReader:
                 pieces.append(tail)
         return assemble(pieces, stored, schema, limit)
 
-    def _crowded(self) -> None:
-        """So many rows of one key are in the log that reading them costs more than a segment: ask for a flush."""
+    def note_found(self, rows: int) -> None:
+        """Ask for a flush when so many rows of one key are in the log that reading them costs more than a segment."""
+        if rows <= CROWDED_ROWS:
+            return
         now = time.monotonic()
         if self._flush_soon is not None and now - self._asked > ASK_SECONDS:
             self._asked = now

@@ -133,6 +133,7 @@ class Source:
         found = delta.find(key)
         if delta.version != self._version:
             self._note_delta()
+        self._reader.note_found(found)
         return found
 
     def find_all(self, keys: Sequence[tuple[Any, ...] | None]) -> tuple[Piece, Integers, Integers]:
