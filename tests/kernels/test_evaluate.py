@@ -145,3 +145,39 @@ def test_trees_of_all_levels() -> None:
             got = [result.lane(5 * w + c)[a].item() for c in range(5)]
             assert got[:3] + got[4:] == [seen.sum(), seen.min(), seen.max(), len(seen)]
             assert got[3] == pytest.approx(seen.var(), rel=1e-12)
+
+
+ZEROS = np.zeros(3, np.int64)
+SUM = Program("f", (Windowed("range", None),), (Call("sum", 0, 0),))
+FLOATS = Column("f", np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("piece", "bound"),
+    [
+        (Piece(ZEROS, ZEROS, ()), 3),
+        (Piece(ZEROS, ZEROS[:2], (FLOATS,)), 3),
+        (Piece(ZEROS.astype(np.int32), ZEROS, (FLOATS,)), 3),
+        (Piece(ZEROS, ZEROS, (FLOATS,), member=1), 3),
+        (Piece(ZEROS, ZEROS, (Column("f", np.ones(2)),)), 3),
+        (Piece(ZEROS, ZEROS, (Column("f", np.ones(6)[::2]),)), 3),
+        (Piece(ZEROS, ZEROS, (Column("f", np.ones(3, np.complex128)),)), 3),
+        (Piece(ZEROS, ZEROS, (Column("i", ZEROS),)), 3),
+        (Piece(ZEROS, ZEROS, (Column("f", np.ones(3), newer=np.zeros(3, np.int32)),)), 3),
+        (Piece(ZEROS, ZEROS, (FLOATS,)), 4),
+        (Piece(ZEROS, ZEROS, (FLOATS,), request=True), 3),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(piece: Piece, bound: int) -> None:
+    with pytest.raises(ValueError):
+        evaluate(SUM, [piece], Anchors(ZEROS[:1], [None], [np.array([bound])]))
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_there_may_be_nothing(rows: int) -> None:
+    nothing = np.zeros(rows, np.int64)
+    piece = Piece(nothing, nothing, (Column("f", np.ones(rows)),))
+    result = evaluate(SUM, [piece], Anchors(ZEROS, [None], [None]))
+    assert result.valid.tolist() == [[rows] * 3]
+    assert evaluate(SUM, [], Anchors(ZEROS, [], [])).valid.tolist() == [[0] * 3]
+    assert evaluate(SUM, [piece], Anchors(ZEROS[:0], [None], [None]), threads=2).values.shape == (1, 0)

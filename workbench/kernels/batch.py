@@ -71,8 +71,12 @@ def _block(
     ranges = [checked(a) for pair in zip(anchors.begin, anchors.end, strict=True) for a in pair]
     if len(ranges) != 2 * len(pieces) or len(anchors.constants) != len(program.constants):
         raise ValueError("the anchors' ranges or constants are not as many as the pieces or constants")
-    if any(piece.request and piece.rows != count for piece in pieces):
-        raise ValueError("a request piece has one row an anchor")
+    for piece, begin, end in zip(pieces, anchors.begin, anchors.end, strict=True):
+        if piece.request and piece.rows != count:
+            raise ValueError("a request piece has one row an anchor")
+        for rows in (begin, end):
+            if rows is not None and count and not 0 <= rows.min() <= rows.max() <= piece.rows:
+                raise ValueError("the rows of an anchor's key are not rows of the piece")
     members = []
     for m in range(program.members):
         for arrays in (anchors.upto_ord, anchors.upto_seq, anchors.since):

@@ -182,8 +182,7 @@ def bind_pieces(program: Program, pieces: Sequence[Piece]) -> Held:
     words: list[int] = []
     held: list[Any] = list(pieces)
     for piece in pieces:
-        if len(piece.columns) != len(program.lanes):
-            raise ValueError(f"the program has {len(program.lanes)} columns, the piece {len(piece.columns)}")
+        checked(program, piece)
         keys = 0
         if piece.keys is not None:
             table = bind_keys(piece.keys)
@@ -193,6 +192,56 @@ def bind_pieces(program: Program, pieces: Sequence[Piece]) -> Held:
         for lane, column in zip(program.lanes, piece.columns, strict=True):
             words += column_words(column, lane)
     return Held(np.array(words, dtype=np.int64), held)
+
+
+def checked(program: Program, piece: Piece) -> None:
+    """Compiled code reads where it is told to: see that every array is as long as it is read.
+
+    Raises
+    ------
+    ValueError
+        When one is not.
+    """
+    rows = piece.rows
+    if len(piece.columns) != len(program.lanes):
+        raise ValueError(f"the program has {len(program.lanes)} columns, the piece {len(piece.columns)}")
+    if piece.ord.dtype != np.int64 or len(piece.seq) < rows or piece.seq.dtype not in (np.int32, np.int64):
+        raise ValueError("ord is int64, seq int32 or int64 of as many rows")
+    if not 0 <= piece.member < program.members:
+        raise ValueError(f"the program has {program.members} members, the piece is of number {piece.member}")
+    for column in piece.columns:
+        _check_column(column, rows)
+    keys = piece.keys
+    if keys is not None and (
+        keys.starts.dtype != np.int64 or len(keys.starts) == 0 or keys.starts[-1] > rows
+    ):
+        raise ValueError("the rows of keys are int64 and end with the rows of the piece")
+
+
+def _check_column(column: Column, rows: int) -> None:
+    blocks = rows >> at.BLOCK_BITS
+    nodes = blocks + (rows >> 2 * at.BLOCK_BITS) + (rows >> 3 * at.BLOCK_BITS)
+    lengths = (
+        (column.values, rows, None),
+        (column.validity, (rows + 7) // 8, np.uint8),
+        (column.tree, nodes, np.int64),
+        (column.newer, rows, np.int32),
+        (column.newer_counts, blocks + 1, np.int32),
+        (column.older, rows, np.int32),
+        (column.offsets, 1, np.int64),
+        (column.data, 0, np.uint8),
+    )
+    for array, length, kind in lengths:
+        if array is not None and (len(array) < length or (kind is not None and array.dtype != kind)):
+            raise ValueError(f"an array of a column is shorter than {length} or not {kind}")
+    if column.tree is not None and column.tree.shape[1:] != (at.NODE_WORDS,):
+        raise ValueError(f"a tree has {at.NODE_WORDS} words a node")
+    if column.values is not None and column.values.dtype not in _KINDS:
+        raise ValueError(f"kernels do not read {column.values.dtype}")
+    if column.lane == "s" and column.values is not None and (column.offsets is None or column.data is None):
+        raise ValueError("a column of codes has a dictionary")
+    if (column.newer is None) != (column.newer_counts is None):
+        raise ValueError("links come with their counts")
 
 
 def piece_words(piece: Piece, keys: int) -> list[int]:

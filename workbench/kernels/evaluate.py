@@ -186,7 +186,7 @@ def single(block: int, first: int, last: int) -> int:
 
 @jit
 def entry(task: int, words: int) -> int:
-    """The one entry of the compiled code: a task (see ``object_file.TASKS``) and the address of its arguments."""
+    """The one entry of the compiled code: a task (a number of ``object_file``) and the address of its arguments."""
     a, b, c, d = load(words, 0), load(words, 1), load(words, 2), load(words, 3)
     if task == 0:
         return single(a, b, c)
@@ -196,4 +196,6 @@ def entry(task: int, words: int) -> int:
         return fill_tree(a, b, c, d)
     if task == 3:
         return fill_newer(a, b, c, d, load(words, 4), load(words, 5), load(words, 6), load(words, 7))
-    return fill_slots(a, b, c)
+    if task == 4:
+        return fill_slots(a, b, c)
+    return release(a)

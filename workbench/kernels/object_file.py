@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 OBJECT, SYMBOL = "kernels.o", "symbol"
-SINGLE, BATCH, FILL_TREE, FILL_NEWER, FILL_SLOTS = range(5)
+SINGLE, BATCH, FILL_TREE, FILL_NEWER, FILL_SLOTS, RELEASE = range(6)
 
 
 def target_machine() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,11 +16,13 @@ from workbench.kernels.binding import (
     address,
     bind_keys,
     bind_pieces,
+    checked,
     column_words,
     compile_program,
     piece_words,
 )
 from workbench.kernels.machine import machine
+from workbench.kernels.object_file import RELEASE
 from workbench.kernels.program import INT_MAX, INT_MIN, Piece, Program
 
 NULL_KEY, NO_KEY = -1, -2
@@ -67,6 +70,8 @@ class Request:
     ------
     KernelsUnavailable
         When this process has no compiled code.
+    ValueError
+        When the arrays of a piece do not fit its program.
 
     Examples
     --------
@@ -108,6 +113,7 @@ class Request:
             scratch = Scratch(compiled, len(pieces))
             self._bound.append(bound)
             self._kept += [compiled, scratch]
+            weakref.finalize(self, _release, scratch)
             row = block[number]
             row[at.T_PROGRAM], row[at.T_PIECES], row[at.T_COUNT] = (
                 compiled.address,
@@ -178,14 +184,25 @@ class Request:
         words[head + at.R_ROWS] = words[head + at.R_END] = rows
 
     def rebind(self, part: int, number: int, piece: Piece, program: Program) -> None:
-        """Put another piece in the place of one."""
+        """Put another piece in the place of one.
+
+        Raises
+        ------
+        ValueError
+            When its arrays do not fit the program.
+        """
         keys = None if piece.keys is None else bind_keys(piece.keys)
+        checked(program, piece)
         words = piece_words(piece, 0 if keys is None else keys.address)
         for lane, column in zip(program.lanes, piece.columns, strict=True):
             words += column_words(column, lane)
         head = number * len(words)
         self._bound[part].words[head : head + len(words)] = words
         self._replaced[(part, number)] = piece, keys
+
+
+def _release(scratch: Scratch) -> None:
+    machine().run(RELEASE, scratch.address)
 
 
 def _places(
