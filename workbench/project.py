@@ -16,7 +16,7 @@ from workbench.functions import PythonFunction, capture, load
 from workbench.label import Label, refusal
 from workbench.offline import Progress, Result, ad_hoc
 from workbench.offline.export import KindLike
-from workbench.online import Engine, tidy_indexes
+from workbench.online import Engine, tidy_indexes, warm_kernels
 from workbench.plan.model import FeaturePlan
 from workbench.plan.tables import SourceTable
 from workbench.queries import Queries
@@ -527,6 +527,22 @@ class Project:
     def deployment(self, name: str) -> Deployment:
         """Return the handle on a view's endpoint; NotFound when it is not deployed."""
         return Deployment(self.path, name)
+
+    def warmup(self, progress: Callable[[str], None] | None = None) -> bool:
+        """Compile what answers requests in microseconds, once a machine; return whether it is there.
+
+        Deploying does it by itself. Without it, or where it cannot be compiled, DuckDB answers, in a millisecond.
+
+        Parameters
+        ----------
+        progress
+            Called with what is being done, before a step that takes seconds.
+        """
+        ready = warm_kernels(self.storage, progress)
+        with self._lock:
+            for key in [key for key, engine in self._engines.items() if engine.quick is None]:
+                del self._engines[key]
+        return ready
 
     # -- shared parts
 

@@ -18,7 +18,7 @@ from workbench.offline import OfflineFeatures, Progress, Result
 from workbench.offline.cost import rows_touched
 from workbench.offline.data_lint import lint_data, lint_spine
 from workbench.offline.why import Why, why
-from workbench.online import Answer, Engine, ensure_indexes, tidy_indexes
+from workbench.online import Answer, Engine, driver_of, ensure_indexes, tidy_indexes
 from workbench.plan.explain import explain
 from workbench.plan.lint import Finding, lint
 from workbench.plan.model import FeaturePlan
@@ -94,7 +94,8 @@ class View:
     def explain(self) -> str:
         """Return what the view reads and computes, in words, and how many stored rows requests touch."""
         touched = rows_touched(self.project.storage, self.plan)
-        return f"{explain(self.plan, touched)}\nas a feature query: view.to_sql('workbench')"
+        reasons = driver_of(self.project.storage, self.plan).reasons
+        return f"{explain(self.plan, touched, reasons)}\nas a feature query: view.to_sql('workbench')"
 
     def lineage(self) -> Sequence[FeatureLineage]:
         """Return, for each feature, the stored columns that it is made of."""
@@ -344,6 +345,7 @@ class View:
         report = progress or _silent
         storage = self.project.storage
         report("cutting a version", 0.0)
+        self.project.warmup(lambda step: report(step, 0.05))
         record = self._cut()
         self._ensure_indexes(live=True, progress=progress)
         report("starting the server", 0.7)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 
@@ -17,6 +17,7 @@ from tests.plan.conftest import NAMES, SNAPSHOTS
 from workbench.consistency import check as check_module
 from workbench.errors import WorkbenchError
 from workbench.online import Answer, Engine
+from workbench.online.compiled.drivers import CompiledDrivers
 from workbench.storage import IndexReader
 
 LOGGED = """SELECT id, count(*) OVER l AS logins, max(score) OVER l AS best
@@ -37,7 +38,10 @@ def test_a_whole_check_counts_every_value_and_needs_no_bound(project: Any) -> No
     assert (report.view, report.rows, report.total_rows, report.complete) == ("whole", 60, 60, True)
     assert (report.compared, report.different, report.by_feature, report.examples) == (300, 0, {}, ())
     assert report.bound is None and report.cut == project.storage.last_seq()
-    assert repr(report) == "whole: 300 values of 60 rows compared, all equal; every stored row was checked"
+    assert sum(report.drivers.values()) == 60
+    assert (
+        report.summary() == "whole: 300 values of 60 rows compared, all equal; every stored row was checked"
+    )
     assert "✓" in report._repr_html_()
 
 
@@ -121,7 +125,7 @@ def test_one_wrong_value_is_found_and_its_row_is_named(
             return answer
         features = dict(answer.features or {})
         features[feature] = features[feature] + value if value == 1e-6 else value
-        return dataclasses.replace(answer, features=features)
+        return msgspec.structs.replace(answer, features=features)
 
     corrupt(monkeypatch, change)
     if value == "9":
@@ -144,7 +148,7 @@ def test_a_last_bit_of_a_float_is_no_difference(project: Any, monkeypatch: pytes
     def change(answer: Answer, seq: int | None) -> Answer:
         features = dict(answer.features or {})
         features["total"] = features["total"] and features["total"] * (1 + 1e-12)
-        return dataclasses.replace(answer, features=features)
+        return msgspec.structs.replace(answer, features=features)
 
     corrupt(monkeypatch, change)
     assert project.define("whole", shop.VIEW).check().ok
@@ -162,8 +166,12 @@ def test_a_row_that_only_one_side_leaves_out(project: Any, monkeypatch: pytest.M
 
     def change(answer: Answer, seq: int | None) -> Answer:
         if seq == kept:
-            return dataclasses.replace(answer, features=None, reason="left out")
-        return dataclasses.replace(answer, features={"id": 1, "n": 2}, reason=None) if seq == left else answer
+            return msgspec.structs.replace(answer, features=None, reason="left out")
+        return (
+            msgspec.structs.replace(answer, features={"id": 1, "n": 2}, reason=None)
+            if seq == left
+            else answer
+        )
 
     corrupt(monkeypatch, change)
     report = view.check()
@@ -175,7 +183,8 @@ def test_many_differences_are_counted_and_the_first_are_shown(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corrupt(
-        monkeypatch, lambda answer, seq: dataclasses.replace(answer, features={**answer.features, "cnt": -1})
+        monkeypatch,
+        lambda answer, seq: msgspec.structs.replace(answer, features={**answer.features, "cnt": -1}),
     )
     report = project.define("whole", shop.VIEW).check()
     assert (report.different, len(report.examples)) == (60, check_module.EXAMPLES)
@@ -191,6 +200,7 @@ def test_a_row_missing_from_an_index_is_found(own_project: Any, monkeypatch: pyt
         return rows.slice(1) if key == ("b",) and rows.num_rows > 1 else rows
 
     monkeypatch.setattr(IndexReader, "read", short)
+    monkeypatch.setattr(CompiledDrivers, "answer", lambda self, rows, seqs, cut: [None] * rows.num_rows)
     report = view.check("all")
     assert report.by_feature["logins"] > 0
     assert {example.row["card"] for example in report.examples} == {"b"}

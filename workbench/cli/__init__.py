@@ -55,6 +55,7 @@ for _command in (
     endpoints.stop,
     endpoints.serve,
     endpoints.housekeeping,
+    installation.warmup,
     installation.bench,
     installation.demo,
     installation.docs,

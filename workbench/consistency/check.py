@@ -61,6 +61,7 @@ class Check:
         places = {seq: place for place, seq in enumerate(offline.column("__seq").to_pylist())}
         anchors = bulk.anchors(seqs, cut)
         counter = _Counter(self.plan)
+        before = self.engine.answered
         step = _share(progress, 0.4, 1.0)
         for start in range(0, anchors.num_rows, BATCH_ROWS):
             batch = anchors.slice(start, BATCH_ROWS)
@@ -75,7 +76,8 @@ class Check:
         self._places(seqs, cut, counter)
         if progress:
             progress("done", 1.0)
-        return counter.report(self.view, total, len(seqs), cut)
+        drivers = {name: count - before[name] for name, count in self.engine.answered.items()}
+        return counter.report(self.view, total, len(seqs), cut, drivers)
 
     def _places(self, seqs: Sequence[int], cut: int, counter: _Counter) -> None:
         """Compare where requests with the ids of stored rows are placed with where these rows stand."""
@@ -142,7 +144,7 @@ class _Counter:
         if len(self.examples) < EXAMPLES:
             self.examples.append(Difference(name, seq, row, offline, request))
 
-    def report(self, view: str, total: int, sampled: int, cut: int) -> Report:
+    def report(self, view: str, total: int, sampled: int, cut: int, drivers: dict[str, int]) -> Report:
         return Report(
             view=view,
             rows=self.rows,
@@ -153,6 +155,7 @@ class _Counter:
             by_feature={name: count for name, count in self.different.items() if count},
             examples=tuple(self.examples),
             cut=cut,
+            drivers=drivers,
         )
 
 

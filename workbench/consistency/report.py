@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -25,7 +26,8 @@ class Report:
     ``compared`` and ``different`` count values (and for a row that the view's WHERE leaves out, that it does so; of a
     table with ids, also the place that a request with a stored id is answered at);
     ``rows`` counts anchor rows, of ``total_rows`` stored. ``complete`` says that
-    every stored row was compared. ``cut`` is the last arrival that both sides knew.
+    every stored row was compared. ``cut`` is the last arrival that both sides knew. ``drivers`` says how many of the
+    rows each request driver answered (``compiled``, ``reference``).
     """
 
     view: str
@@ -37,6 +39,7 @@ class Report:
     by_feature: dict[str, int]
     examples: tuple[Difference, ...]
     cut: int
+    drivers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -80,6 +83,7 @@ class Report:
             "by_feature": self.by_feature,
             "examples": [vars(example) for example in self.examples],
             "cut": self.cut,
+            "drivers": dict(self.drivers),
         }
 
     def __repr__(self) -> str:
@@ -88,6 +92,9 @@ class Report:
             f"  {d.feature}: offline {d.offline!r}, request {d.request!r} for row seq {d.seq} {d.row!r}"
             for d in self.examples[:5]
         ]
+        asked = [f"the {name} driver for {count:,} rows" for name, count in self.drivers.items() if count]
+        if asked:
+            lines.append(f"  requests were answered by {' and by '.join(asked)}")
         if self.examples:
             first = self.examples[0]
             lines.append(f"  the rows behind a value: view.why({first.seq}, {first.feature!r})")

@@ -88,6 +88,7 @@ class Engine:
         self._idle: queue.SimpleQueue[ReferenceDriver] = queue.SimpleQueue()
         self._pid = os.getpid()
         self._compiled = CompiledDrivers.of(storage, plan)
+        self._referred = 0
         #: Answers a plain row in some microseconds, or gives None for any other; None where kernels do not serve.
         self.quick: Callable[[dict[str, Any]], Answer | None] | None = None
         if isinstance(self._compiled, CompiledDrivers):
@@ -100,6 +101,12 @@ class Engine:
         if isinstance(self._compiled, CompiledDrivers):
             return Driver("compiled", ())
         return Driver("reference", self._compiled.reasons)
+
+    @property
+    def answered(self) -> dict[str, int]:
+        """How many rows each driver has answered, without those that came alone."""
+        compiled = self._compiled.answered if isinstance(self._compiled, CompiledDrivers) else 0
+        return {"compiled": compiled, "reference": self._referred}
 
     def _quick(self, row: dict[str, Any]) -> Answer | None:
         """Answer one row if nothing about it is unusual: never waits, never asks DuckDB, raises nothing."""
@@ -287,6 +294,7 @@ class Engine:
     def _by_reference(
         self, rows: pa.Table, seqs: Sequence[int | None], cut: int
     ) -> list[tuple[Any, ...] | RowError]:
+        self._referred += rows.num_rows
         driver = self._take()
         try:
             try:

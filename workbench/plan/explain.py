@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.plan.horizon import looks_ahead
+from workbench.plan.kernel_form import KernelForm, KernelPart, kernel_form
 from workbench.plan.model import FeaturePlan, Lookup, Source, Window
 from workbench.plan.request_form import later_visibility
 from workbench.plan.stages import rows_needed, stages
@@ -36,7 +37,7 @@ class Touched:
         return f"{self.what}: median {self.median:,}, p99 {self.p99:,}, max {self.most:,}"
 
 
-def explain(plan: FeaturePlan, touched: Sequence[Touched] = ()) -> str:
+def explain(plan: FeaturePlan, touched: Sequence[Touched] = (), refused: Sequence[str] | None = None) -> str:
     """Return what a view reads and computes, as a person would say it.
 
     Parameters
@@ -45,6 +46,9 @@ def explain(plan: FeaturePlan, touched: Sequence[Touched] = ()) -> str:
         The plan.
     touched
         How many stored rows a request reads, as measured on the data.
+    refused
+        Why requests are not answered by kernels, as the engine says it, none where they are; what the plan alone says
+        when left out.
     """
     base = plan.base
     lines = [
@@ -60,7 +64,7 @@ def explain(plan: FeaturePlan, touched: Sequence[Touched] = ()) -> str:
     names = computed_names(plan)
     for part in plan.nested():
         lines += _computed(plan, part, names) if part != plan else _outermost(plan, names)
-    lines += _requests(plan, names, touched)
+    lines += _requests(plan, names, touched, refused)
     lines += _offline(plan)
     return "\n".join(lines)
 
@@ -103,22 +107,73 @@ def _parts(plan: FeaturePlan, names: Mapping[FeaturePlan, str]) -> list[str]:
     return lines
 
 
-def _requests(plan: FeaturePlan, names: Mapping[FeaturePlan, str], touched: Sequence[Touched]) -> list[str]:
+def _requests(
+    plan: FeaturePlan,
+    names: Mapping[FeaturePlan, str],
+    touched: Sequence[Touched],
+    refused: Sequence[str] | None,
+) -> list[str]:
     """How a request is answered, and what it costs."""
     if looks_ahead(plan):
         return ["a label: it looks ahead, so no request is ever answered with it"]
-    lines = ["request driver: reference (DuckDB request form)"]
+    form = kernel_form(plan)
+    if refused is None:
+        refused = [refusal.reason for refusal in form.refusals]
+    lines = _by_reference(plan, names, form, refused) if refused else _compiled(plan, form)
+    if touched:
+        lines.append(
+            f"  rows touched per request, measured on {max(one.anchors for one in touched):,} stored rows:"
+        )
+        lines += [f"    {one}" for one in touched]
+    return lines
+
+
+def _by_reference(
+    plan: FeaturePlan, names: Mapping[FeaturePlan, str], form: KernelForm, refused: Sequence[str]
+) -> list[str]:
+    lines = ["request driver: reference (DuckDB request form), not compiled because"]
+    lines += [f"  - {reason}{_refused_calls(plan, form, reason)}" for reason in dict.fromkeys(refused)]
     for part in plan.nested():
         of = f" ({names[part]})" if part in names else ""
         for lookup in part.lookups:
             lines.append(f"  last row {lookup.name}{of}: {_cost(reads_at_most(part, lookup))}")
         for window in part.windows:
             lines.append(f"  window {window.name}{of}: {_cost(reads_at_most(part, window))}")
-    if touched:
-        lines.append(
-            f"  rows touched per request, measured on {max(one.anchors for one in touched):,} stored rows:"
-        )
-        lines += [f"    {one}" for one in touched]
+    return lines
+
+
+def _refused_calls(plan: FeaturePlan, form: KernelForm, reason: str) -> str:
+    """The aggregates that a reason is about."""
+    found = {
+        name
+        for part in form.stages
+        if isinstance(part, KernelPart)
+        for name, why in part.refused.items()
+        if why.reason == reason
+    }
+    calls = dict.fromkeys(call_words(plan, one) for one in plan.aggregates if one.name in found)
+    return f": {', '.join(calls)}" if calls else ""
+
+
+def _compiled(plan: FeaturePlan, form: KernelForm) -> list[str]:
+    """Which parts cost the same however many rows there are."""
+    lines = ["request driver: compiled (kernels over the files of the indexes, one generated function)"]
+    calls = {aggregate.name: aggregate for aggregate in plan.aggregates}
+    for part in (*form.lookups, *form.stages):
+        assert isinstance(part, KernelPart)
+        if isinstance(part.part, Lookup):
+            flat = all(part.is_flat(number) for number in range(len(part.names)))
+            lines.append(
+                f"  last row {part.part.name}: {'flat' if flat else 'linear in the rows of its key'}"
+            )
+            continue
+        linear: dict[str, list[str]] = {window.name: [] for window in part.part.windows}
+        for number, name in enumerate(part.names):
+            if not part.is_flat(number):
+                linear[calls[name].window].append(call_words(plan, calls[name]))
+        for window, walked in linear.items():
+            cost = f"linear in its rows for {', '.join(dict.fromkeys(walked))}" if walked else "flat"
+            lines.append(f"  window {window}: {cost}")
     return lines
 
 

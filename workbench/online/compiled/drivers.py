@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,39 @@ class Driver:
     reasons: tuple[str, ...]
 
 
+def warm_kernels(storage: Storage, progress: Callable[[str], None] | None = None) -> bool:
+    """Compile the kernels for a project unless that was done, and load them; return whether they are there.
+
+    Parameters
+    ----------
+    storage
+        The project's storage.
+    progress
+        Called with what is being done, before a step that takes seconds.
+    """
+    folder = storage.path / KERNELS
+    return warm.warm(folder, progress) and warm.load(folder)
+
+
+def driver_of(storage: Storage, plan: FeaturePlan) -> Driver:
+    """Return which driver answers requests of a plan in this process, and why it is not the compiled one."""
+    prepared = prepare(plan, {table.name: table.columns for table in storage.tables()})
+    if isinstance(prepared, Refused):
+        return Driver("reference", prepared.reasons)
+    reason = _unloaded(storage)
+    return Driver("compiled", ()) if reason is None else Driver("reference", (reason,))
+
+
+def _unloaded(storage: Storage) -> str | None:
+    """Load the kernels where they are compiled; return why they are not there."""
+    folder = storage.path / KERNELS
+    if not warm.ready(folder) and warm.ready(warm.shared_cache()):
+        warm.warm(folder)  # a copy
+    if warm.load(folder):
+        return None
+    return f"{warm.reason() or 'the kernels are not compiled'}: `workbench warmup` compiles them"
+
+
 class CompiledDrivers:
     """Gives each thread a driver of its own; :meth:`of` says whether there can be any."""
 
@@ -47,11 +80,9 @@ class CompiledDrivers:
         prepared = prepare(plan, {table.name: table.columns for table in storage.tables()})
         if isinstance(prepared, Refused):
             return prepared
-        folder = storage.path / KERNELS
-        if not warm.ready(folder) and warm.ready(warm.shared_cache()):
-            warm.warm(folder)  # a copy
-        if not warm.load(folder):
-            return Refused((warm.reason() or "the kernels are not compiled: run `workbench warmup`",))
+        reason = _unloaded(storage)
+        if reason is not None:
+            return Refused((reason,))
         try:
             return CompiledDrivers(storage, prepared)
         except WorkbenchError as error:
