@@ -116,6 +116,9 @@ class Engine:
             taken = self._take_row(row)
             if taken is None or (self._id is not None and row.get(self._id) is not None):
                 return None
+            first = self._first()
+            if first is not None and taken[1] < _EPOCH + timedelta(microseconds=first):
+                return None
             driver = drivers.take()
         except Exception:
             # Whatever it is, the way that every row can take says it in its words.
@@ -145,6 +148,16 @@ class Engine:
         as_of
             Times to answer at instead (naive means UTC), one for each row.
         """
+        while True:
+            # Indexes are read one after the other: an erasure in between would be seen by some of them only.
+            erasures = self.storage.erasures()
+            answers = self._request(rows, as_of)
+            if self.storage.erasures() == erasures:
+                return answers
+
+    def _request(
+        self, rows: Sequence[dict[str, Any]], as_of: Sequence[datetime | None] | None
+    ) -> list[Answer]:
         cut = self.storage.last_seq()
         now = datetime.now(UTC).replace(tzinfo=None)
         prepared: list[_Prepared | RowError] = []
@@ -221,12 +234,14 @@ class Engine:
         self._refuse_expired(coerced[time], index)
         return _Prepared(coerced, place[1] if place and place[0] == coerced[time] else None)
 
+    def _first(self) -> int | None:
+        """The first time (µs) of which no row is gone that should be seen; None when nothing has expired."""
+        floors = self.storage.floors()
+        return answers_from(self.plan, floors) if floors else None
+
     def _refuse_expired(self, time: datetime, index: int | None) -> None:
         """Rows that a request of long ago should see may be gone."""
-        floors = self.storage.floors()
-        if not floors:
-            return
-        first = answers_from(self.plan, floors)
+        first = self._first()
         if first is not None and time < _EPOCH + timedelta(microseconds=first):
             raise RowError(
                 f"at {time.isoformat()}Z rows are missing that have expired",

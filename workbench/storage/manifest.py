@@ -94,6 +94,11 @@ class Manifest:
     indexes: dict[IndexSpec, StoredIndex]
 
     @cached_property
+    def erasures(self) -> int:
+        """How often rows were erased so far."""
+        return sum(entry.erasures for entry in self.tables.values())
+
+    @cached_property
     def floors(self) -> dict[str, int]:
         """The time (µs) before which rows of a table may have expired, of those tables where some have."""
         return {

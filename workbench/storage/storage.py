@@ -420,6 +420,10 @@ class Storage:
         """Return, for each table of which rows have expired, the time (µs) before which they may be gone."""
         return self._tail.state().manifest.floors
 
+    def erasures(self) -> int:
+        """Return a number that moves on when rows are erased: what reads several indexes compares it, to read again."""
+        return self._tail.state().manifest.erasures
+
     def flush_soon(self, table: str) -> None:
         """Ask for a flush without waiting for it: of the housekeeping process, or of a thread when none lives."""
         stored = self.table(table)
