@@ -86,8 +86,8 @@ class OfflineFeatures:
     def preview(self, rows: int) -> Result:
         """Return the features of a spread sample of stored anchors that includes the newest, in arrival order.
 
-        The rows are evaluated in the request form over the history of their own keys only, so the cost does not grow
-        with the history of other keys.
+        Only the history of their own keys is read, so the cost does not grow with that of other keys. Kernels that are
+        compiled already compute the same bits as for requests; a preview does not wait for them to be compiled.
         """
 
         def anchors(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Anchors:
@@ -95,7 +95,7 @@ class OfflineFeatures:
             seqs = self._sample(connection, relation, rows)
             return Anchors(snapshot.relation(connection, self.plan.table, seqs=seqs), stored=True, few=True)
 
-        return self._result(anchors, (), None, kernels=False)
+        return self._result(anchors, (), None, few=True)
 
     def at(self, seqs: Sequence[int], cut: int) -> Result:
         """Return ``__seq`` and the features of some stored anchors, without those that the view's WHERE leaves out."""
@@ -173,7 +173,7 @@ class OfflineFeatures:
         carry: tuple[str, ...],
         cut: int | None,
         condition: str = "",
-        kernels: bool = True,
+        few: bool = False,
     ) -> Result:
         known = cut if cut is not None else self.storage.last_seq()
         types: dict[str, str] = {"__seq": "BIGINT", "__row": "BIGINT", **self._columns}
@@ -184,7 +184,9 @@ class OfflineFeatures:
             opened: list[duckdb.DuckDBPyConnection] = []
             schema = arrow_schema(columns)
             try:
-                reader = self._started(opened, snapshot, anchors, condition, kernels and self._has_kernels())
+                reader = self._started(
+                    opened, snapshot, anchors, condition, self._has_kernels(compile=not few)
+                )
             except BaseException as error:
                 for connection in opened:
                     connection.close()
@@ -206,10 +208,10 @@ class OfflineFeatures:
         metadata = {"plan_hash": self.plan.hash, "cut": str(known), "table": self.plan.table}
         return Result(columns, produce, metadata, self.plan.kinds)
 
-    def _has_kernels(self) -> bool:
-        """Whether some stage runs on kernels and they are loaded; they are compiled first where they are not yet."""
+    def _has_kernels(self, compile: bool) -> bool:
+        """Whether some stage runs on kernels and they are loaded; compiled first where they are not yet, if wanted."""
         wanted = any(on_kernels(plan, stage) for plan in self.plan.nested() for stage in stages(plan))
-        return wanted and load_kernels(self.storage.path / "kernels", self.progress)
+        return wanted and load_kernels(self.storage.path / "kernels", compile, self.progress)
 
     def _started(
         self,

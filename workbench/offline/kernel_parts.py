@@ -34,15 +34,20 @@ def whole_on_kernels(plan: FeaturePlan) -> bool:
     return True
 
 
-def load_kernels(folder: Path, progress: Callable[[str, float], None] | None = None) -> bool:
-    """Load the kernels into this process, compiled first where they are not; return whether it has them.
+def load_kernels(
+    folder: Path, compile: bool = True, progress: Callable[[str, float], None] | None = None
+) -> bool:
+    """Load the kernels into this process, compiled first where they are not and may be.
 
-    Where they cannot be compiled or loaded there is one warning, and DuckDB computes what they would.
+    Returns whether it has them. Where they cannot be compiled or loaded there is one warning, and DuckDB computes what
+    they would.
 
     Parameters
     ----------
     folder
         Where a project has them.
+    compile
+        Compile them where they are not yet.
     progress
         Called with what is being done and the share that is done, while they are compiled.
     """
@@ -53,7 +58,8 @@ def load_kernels(folder: Path, progress: Callable[[str, float], None] | None = N
             progress(what, 0.0)
 
     if not warm.available() and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0"):
-        warm.warm(folder, step)
+        if compile or warm.ready(warm.shared_cache()):
+            warm.warm(folder, step)
         warm.load(folder)
     return warm.available()
 

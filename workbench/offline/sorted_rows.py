@@ -22,6 +22,7 @@ from workbench.plan.stages import Stage
 
 #: Bytes of rows and anchors that are in memory at a time.
 PARTITION_BYTES = 256 << 20
+FEW = 1000
 
 #: FROM text of a reader's rows with ``__seq``, and the types of their columns.
 Source = tuple[str, dict[str, str]]
@@ -229,8 +230,10 @@ class SortedRows:
     # -- sizes
 
     def _bytes(self) -> int:
-        columns = len(self.part.columns)
-        asked = self._count(self.anchors) * 8 * (6 + len(self.part.constants) + columns * self.stage.history)
+        columns, anchors = len(self.part.columns), self._count(self.anchors)
+        if anchors <= FEW:
+            return 0  # rows of so few keys are read at once, without counting them before
+        asked = anchors * 8 * (6 + len(self.part.constants) + columns * self.stage.history)
         return asked + sum(self._count(f"{source} r") for source in self._sources) * 8 * (3 + columns)
 
     def _count(self, relation: str) -> int:

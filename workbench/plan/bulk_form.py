@@ -165,7 +165,7 @@ class BulkForm:
         if main:
             self.steps.append(Step(plan, tuple(known)))
         made = stages(plan)
-        computes = self._compute is not None and not level.few and bool(made)
+        computes = self._compute is not None and bool(made)
         if computes and arranged:
             current = self._arrange(current)
         tables, beside = self._stages(plan, made, current, level)
@@ -198,7 +198,7 @@ class BulkForm:
         return tables, beside
 
     def _computed(self, plan: FeaturePlan, stage: Stage, current: str, level: Level) -> Computed | None:
-        if self._compute is None or level.few:
+        if self._compute is None:
             return None
 
         def rows(reader: Stage) -> tuple[str, dict[str, str]]:
