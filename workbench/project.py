@@ -85,6 +85,8 @@ class Project:
         keep: str | None = None,
         id: str | None = None,
         if_exists: Literal["error", "skip", "replace"] = "error",
+        schema: Any = None,
+        on_invalid: Literal["reject", "quarantine"] = "reject",
         progress: Progress | None = None,
     ) -> Table:
         """Create a table and load it; all rows or none.
@@ -109,6 +111,11 @@ class Project:
             and a request for one is answered at the place that the stored row has.
         if_exists
             What to do when the table exists with other content; the same content is always a no-op.
+        schema
+            A pandera schema or model whose checks all rows must pass, also those that are appended later.
+        on_invalid
+            What happens to rows that fail: ``"reject"`` refuses everything that came with them, ``"quarantine"`` stores
+            the others and keeps them in the table ``<name>_quarantine``, with the reason.
         progress
             Called with each step and the share that is done.
         """
@@ -124,6 +131,8 @@ class Project:
             keep=keep,
             id=id,
             if_exists=if_exists,
+            schema=schema,
+            on_invalid=on_invalid,
             progress=progress,
         )
         return self.table(name)

@@ -18,6 +18,7 @@ from workbench.catalog import views
 from workbench.catalog.schema import bump, prepare
 from workbench.errors import Conflict, NotFound, WorkbenchError, did_you_mean
 from workbench.storage.added import defaults
+from workbench.values.checks import ON_INVALID, from_pandera
 from workbench.values.coerce import Default
 from workbench.values.content import Fingerprint
 from workbench.values.infer import check_time, infer
@@ -34,6 +35,7 @@ RowProgress = Callable[[int], None]
 _CONTENT = "content"
 _AVAILABILITIES = ("ttl", "delay", "known", "keep")
 _ID = "id"
+_CHECKS = "checks"
 _AVAILABILITY = "availability"
 _UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
@@ -44,7 +46,8 @@ class TableSpec:
 
     ``time`` is the event-time column; without it rows are ordered by arrival alone. A row becomes known ``delay`` after
     its time, or at the time in the column ``known``; it is visible for ``ttl``. The column ``id`` names rows: a row of
-    a known id is not stored again. Columns that were added later and left out by rows are what ``defaults`` says.
+    a known id is not stored again. ``checks`` is what rows must fulfil beyond their types.
+    Columns that were added later and left out by rows are what ``defaults`` says.
     """
 
     name: str
@@ -56,6 +59,7 @@ class TableSpec:
     id: str | None = None
     defaults: Mapping[str, Default] = field(default_factory=dict, hash=False)
     keep: str | None = None
+    checks: dict[str, Any] | None = field(default=None, hash=False)
 
 
 def create(storage: Storage, spec: TableSpec) -> TableSpec:
@@ -86,6 +90,8 @@ def create_table(
     keep: str | None = None,
     id: str | None = None,
     if_exists: IfExists = "error",
+    schema: Any = None,
+    on_invalid: str = "reject",
     progress: Progress | None = None,
 ) -> TableSpec:
     """Create a table and load its rows: both or nothing, in one commit.
@@ -112,6 +118,12 @@ def create_table(
         ``error``: an existing table of the same definition that was created from the same rows stays as it is (rows
         appended since included), any other is a Conflict. ``skip``: an existing table stays whatever it holds.
         ``replace``: it is replaced in one step, unless it holds exactly these rows.
+    schema
+        A pandera schema or model whose checks all rows must pass, those of ``obj`` and later ones. Kept as JSON; checks
+        that are functions cannot be kept and are refused.
+    on_invalid
+        ``reject``: rows that fail are refused with everything that came with them. ``quarantine``: the others are
+        stored, and those that fail are kept in the table ``<name>_quarantine`` with the reason.
     progress
         Called with each step and the share that is done; the share stays 0 while the number of rows is not known.
 
@@ -142,6 +154,7 @@ def create_table(
         known,
         id,
         keep=keep,
+        checks=_checks(existing.name if existing else name, schema, on_invalid, columns),
     )
     _check_availability(wanted)
     if existing is None:
@@ -241,7 +254,9 @@ def _load(
     tx_extra: Callable[[sqlite3.Connection, dict[str, Any]], None] | None = None,
 ) -> TableSpec:
     """Load a new table; ``under`` is its name until ``tx_extra`` renames it in the same commit."""
-    options = {_ID: spec.id} if spec.id is not None else {}
+    options: dict[str, Any] = {_ID: spec.id} if spec.id is not None else {}
+    if spec.checks is not None:
+        options[_CHECKS] = spec.checks
     table = storage.new_table(under or spec.name, spec.columns, spec.time, options)
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -362,10 +377,25 @@ def _difference(existing: StoredTable, spec: TableSpec) -> str | None:
             if existing.time
             else "has no time column"
         )
+    if existing.checks != spec.checks:
+        return "its checks (schema=, on_invalid=) are others"
     for name, value in (availability(existing) | {_ID: existing.id_column}).items():
         if value != getattr(spec, name):
             return f"its {name} is {value}, not {getattr(spec, name)}"
     return None
+
+
+def _checks(name: str, schema: Any, on_invalid: str, columns: dict[str, str]) -> dict[str, Any] | None:
+    if on_invalid not in ON_INVALID:
+        raise WorkbenchError(f"on_invalid={on_invalid!r} is not known", hint="use 'reject' or 'quarantine'")
+    if schema is None:
+        if on_invalid != "reject":
+            raise WorkbenchError(
+                f"on_invalid={on_invalid!r} needs checks", hint="give schema= a pandera schema"
+            )
+        return None
+    rules = from_pandera(schema, columns)
+    return {"on_invalid": on_invalid, "into": f"{name}_quarantine", "rules": rules}
 
 
 def _content(fingerprint: Fingerprint) -> dict[str, Any]:
@@ -440,6 +470,7 @@ def _spec(table: StoredTable) -> TableSpec:
         table.time,
         **availability(table),
         id=table.id_column,
+        checks=table.checks,
         defaults=defaults(table),
     )
 

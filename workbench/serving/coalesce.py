@@ -111,7 +111,12 @@ def fitting(table: StoredTable, rows: list[Any]) -> list[dict[str, Any]] | None:
     RowError
         For a value that a column cannot hold.
     """
-    if table.id_column is not None or not rows or (table.time and table.columns[table.time] != "TIMESTAMP"):
+    if (
+        table.id_column is not None
+        or table.checks is not None
+        or not rows
+        or (table.time and table.columns[table.time] != "TIMESTAMP")
+    ):
         return None
     convert = coerce.row_coercer(table.columns, defaults=defaults(table))
     found = [convert(row, index) for index, row in enumerate(rows)]

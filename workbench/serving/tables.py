@@ -96,6 +96,8 @@ class TableRows:
         answer = {"accepted": receipt.accepted, "first_seq": receipt.first_seq, "last_seq": receipt.last_seq}
         if stored.id_column is not None:
             answer |= {"known": receipt.known, "different": receipt.different}
+        if stored.checks is not None:
+            answer["quarantined"] = receipt.quarantined
         reply = Reply.json(answer)
         if receipt.replayed:
             reply.headers.append((b"idempotency-replayed", b"true"))

@@ -11,13 +11,13 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from workbench.errors import NotFound
+from workbench.errors import NotFound, RowError
 from workbench.storage.database import Database
 from workbench.storage.files import Files
 from workbench.storage.ids import LoadedIds, Sifted
 from workbench.storage.index import Indexes, paths_of
 from workbench.storage.lake import PartWriter
-from workbench.storage.log import Append, find_token, note_position, note_token
+from workbench.storage.log import Append, find_token, note_position, note_token, store_bad
 from workbench.storage.manifest import (
     bump_version,
     insert_part,
@@ -26,6 +26,7 @@ from workbench.storage.manifest import (
     reserve_seq,
 )
 from workbench.storage.model import ColumnFile, Part, Receipt, StoredIndex, StoredTable
+from workbench.storage.quarantine import MOST_ROWS, good_rows, quarantine_of
 from workbench.storage.tables import check_ids, check_schema, check_times, conform, insert_table
 
 Extra = Callable[[sqlite3.Connection], None]
@@ -56,8 +57,10 @@ class BulkLoader:
         tx_extra: Extra | None = None,
     ) -> Receipt:
         """Load all rows of a reader; see :meth:`Storage.bulk_load`."""
-        part, digest = self._write(table, reader, progress, hashed=token is not None and body_hash is None)
-        append = Append(table, b"", part.rows, None, token, body_hash or digest, source_position)
+        part, digest, bad = self._write(
+            table, reader, progress, hashed=token is not None and body_hash is None
+        )
+        append = Append(table, b"", part.rows, None, token, body_hash or digest, source_position, bad=bad)
         placed: Part | None = None
         try:
             with self._files.lock(f"table-{table.id}") if table.id else contextlib.nullcontext():
@@ -98,24 +101,32 @@ class BulkLoader:
         progress: Callable[[int], None] | None,
         *,
         hashed: bool,
-    ) -> tuple[Part, str | None]:
+    ) -> tuple[Part, str | None, pa.Table | None]:
         check_schema(table, reader.schema)
+        bad: list[pa.Table] = []
         digest = hashlib.sha256() if hashed else None
         with PartWriter(self._files, table) as writer:
-            rows = 0
+            rows = stored = 0
             for batch in reader:
-                chunk = conform(table, pa.Table.from_batches([batch]))
-                if table.time is not None and batch.num_rows:
+                chunk, refused = good_rows(
+                    table, conform(table, pa.Table.from_batches([batch])), first_row=rows
+                )
+                if refused is not None:
+                    chunk = chunk.combine_chunks()
+                    bad.append(refused)
+                    _require_few(table, bad)
+                if table.time is not None and chunk.num_rows:
                     check_times(table, chunk.column(table.time).chunk(0), first_row=rows)
-                if table.id_column is not None and batch.num_rows:
+                if table.id_column is not None and chunk.num_rows:
                     check_ids(table, chunk.column(table.id_column).chunk(0), first_row=rows)
-                writer.write(chunk, np.arange(rows, rows + chunk.num_rows, dtype=np.int64))
+                writer.write(chunk, np.arange(stored, stored + chunk.num_rows, dtype=np.int64))
+                stored += chunk.num_rows
                 if digest is not None:
                     digest.update(batch.serialize())
-                rows += chunk.num_rows
+                rows += batch.num_rows
                 if progress is not None:
                     progress(rows)
-        return writer.part(), digest.hexdigest() if digest else None
+        return writer.part(), digest.hexdigest() if digest else None, pa.concat_tables(bad) if bad else None
 
     def _commit(
         self,
@@ -132,6 +143,8 @@ class BulkLoader:
             with self._database.transaction() as connection:
                 if append.table.id == 0:
                     append.table = insert_table(connection, append.table)
+                    if append.table.checks is not None and append.table.checks["on_invalid"] == "quarantine":
+                        quarantine_of(connection, append.table)
                 elif not _exists(connection, append.table):
                     raise NotFound(f"table {append.table.name!r} was dropped")
                 elif sifted is not None and self._ids.overtaken(connection, append.table, sifted):
@@ -139,6 +152,8 @@ class BulkLoader:
                 replayed = find_token(connection, append)
                 if replayed is None:
                     receipt = _store(connection, append, part, built)
+                    if append.bad is not None:
+                        store_bad(connection, append.table, append.bad)
                     if tx_extra is not None:
                         tx_extra(connection)
             if replayed is None and part.rows:
@@ -151,6 +166,17 @@ class BulkLoader:
 
 class _OvertakenError(Exception):
     """Rows of the same ids were appended meanwhile: sift again."""
+
+
+def _require_few(table: StoredTable, bad: list[pa.Table]) -> None:
+    if sum(rows.num_rows for rows in bad) > MOST_ROWS:
+        first = bad[0].slice(0, 1).to_pylist()[0]
+        raise RowError(
+            f"more than {MOST_ROWS:,} rows fail the checks of table {table.name!r}; row {first['row']},"
+            f" {first['reason']}",
+            row=first["row"],
+            hint="mend the source or the schema; nothing was stored",
+        )
 
 
 def _exists(connection: sqlite3.Connection, table: StoredTable) -> bool:
@@ -173,7 +199,8 @@ def _store(
         part_id = insert_part(connection, placed)
         for index_id, files in built.items():
             insert_segment_files(connection, index_id, part_id, files)
-    receipt = Receipt(part.rows, first, first + part.rows - 1)
+    bad = append.bad.num_rows if append.bad is not None else 0
+    receipt = Receipt(part.rows, first, first + part.rows - 1, quarantined=bad)
     note_token(connection, append, receipt)
     if append.source_position is not None:
         note_position(connection, append.table.id, append.source_position)

@@ -12,7 +12,7 @@ import threading
 import time as clock
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -23,8 +23,9 @@ from workbench.errors import Conflict, NotFound, StorageError, Throttled, Unavai
 from workbench.storage.added import completed, schema_at
 from workbench.storage.arrays import contiguous
 from workbench.storage.database import Database
-from workbench.storage.manifest import read_counters, table_of_row
+from workbench.storage.manifest import read_counters, reserve_seq, table_of_row
 from workbench.storage.model import Receipt, StoredTable
+from workbench.storage.quarantine import quarantine_of
 from workbench.storage.tables import microseconds
 from workbench.values.types import arrow_schema
 
@@ -84,7 +85,8 @@ class Append:
     """One append on its way through the committer.
 
     ``batch`` holds the rows where the table has ids; ``known`` gets those that are left out, with the seq of the row
-    that has their id. ``caller`` says whose share of the queue it takes; ``on_done`` is called on the committer's
+    that has their id. ``bad`` are rows for the table's quarantine, stored with the others.
+    ``caller`` says whose share of the queue it takes; ``on_done`` is called on the committer's
     thread once the outcome is known.
     """
 
@@ -96,6 +98,7 @@ class Append:
     body_hash: str | None
     source_position: str | None
     batch: pa.Table | None = None
+    bad: pa.Table | None = None
     caller: str | None = None
     on_done: Callable[[], None] | None = None
     receipt: Receipt | None = None
@@ -326,10 +329,11 @@ def _store_group(connection: sqlite3.Connection, group: list[Append], sifter: Si
             append.error = error
             receipts.append(None)
             continue
+        quarantined = append.bad.num_rows if append.bad is not None else 0
         if replayed is not None:
-            receipts.append(replayed)
+            receipts.append(replace(replayed, quarantined=quarantined))
             continue
-        receipt = Receipt(append.rows, last + 1, last + append.rows)
+        receipt = Receipt(append.rows, last + 1, last + append.rows, quarantined=quarantined)
         last = receipt.last_seq
         _insert_record(connection, append, receipt)
         note_token(connection, append, receipt)
@@ -338,6 +342,8 @@ def _store_group(connection: sqlite3.Connection, group: list[Append], sifter: Si
             tails[table_id] = (rows + append.rows, size + len(append.data), records + 1)
         append.tail = tails[table_id]
         receipts.append(receipt)
+        if append.bad is not None:
+            last = _store_bad(connection, append.table, append.bad, last, tails)
     if last != start:
         connection.execute("UPDATE counters SET last_seq = ?", (last,))
     connection.executemany(
@@ -345,6 +351,43 @@ def _store_group(connection: sqlite3.Connection, group: list[Append], sifter: Si
         [(*tail, table_id) for table_id, tail in tails.items()],
     )
     return receipts
+
+
+def _store_bad(
+    connection: sqlite3.Connection,
+    table: StoredTable,
+    bad: pa.Table,
+    last: int,
+    tails: dict[int, tuple[int, int, int]],
+) -> int:
+    """Put rows into a table's quarantine; return the last seq."""
+    append = _to_quarantine(connection, table, bad)
+    quarantine = append.table
+    if quarantine.id not in tails:
+        tails[quarantine.id] = _read_table(connection, quarantine)[1]
+    _insert_record(connection, append, Receipt(append.rows, last + 1, last + append.rows))
+    rows, size, records = tails[quarantine.id]
+    tails[quarantine.id] = (rows + append.rows, size + len(append.data), records + 1)
+    return last + append.rows
+
+
+def _to_quarantine(connection: sqlite3.Connection, table: StoredTable, bad: pa.Table) -> Append:
+    quarantine = quarantine_of(connection, table)
+    times = microseconds(contiguous(bad.column(str(quarantine.time))))
+    ends = int(times.min()), int(times.max())
+    return Append(quarantine, encode_batch(bad), bad.num_rows, ends, None, None, None)
+
+
+def store_bad(connection: sqlite3.Connection, table: StoredTable, bad: pa.Table) -> None:
+    """Put rows into a table's quarantine in this transaction, outside of a group commit."""
+    append = _to_quarantine(connection, table, bad)
+    first = reserve_seq(connection, append.rows)
+    _insert_record(connection, append, Receipt(append.rows, first, first + append.rows - 1))
+    connection.execute(
+        "UPDATE tables SET tail_rows = tail_rows + ?, tail_bytes = tail_bytes + ?, tail_records = tail_records + 1"
+        " WHERE id = ?",
+        (append.rows, len(append.data), append.table.id),
+    )
 
 
 def _read_table(

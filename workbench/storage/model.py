@@ -52,6 +52,12 @@ class StoredTable:
         name: str | None = self.options.get("id")
         return name
 
+    @property
+    def checks(self) -> dict[str, Any] | None:
+        """What rows must fulfil: ``rules``, ``on_invalid`` and, for those that do not, the table ``into``."""
+        found: dict[str, Any] | None = self.options.get("checks")
+        return found
+
 
 @dataclass(frozen=True)
 class Receipt:
@@ -60,6 +66,7 @@ class Receipt:
     ``replayed`` says that the idempotency token was known, so nothing was stored this time. When no rows were stored,
     ``last_seq`` is ``first_seq - 1``. Of a table with ids, ``known`` counts the rows that were left out because a row
     of their id is stored, and ``different`` those among them whose content is another than that row's.
+    ``quarantined`` counts the rows that failed the table's checks and are in its quarantine.
     """
 
     accepted: int
@@ -68,6 +75,7 @@ class Receipt:
     replayed: bool = False
     known: int = 0
     different: int = 0
+    quarantined: int = 0
 
 
 @dataclass(frozen=True)

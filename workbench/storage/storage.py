@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from workbench.errors import StorageError
-from workbench.storage import artifacts, log, manifest, session, tables
+from workbench.storage import artifacts, log, manifest, quarantine, session, tables
 from workbench.storage import files as files_module
 from workbench.storage.arrays import contiguous
 from workbench.storage.bulk import BulkLoader
@@ -258,8 +258,9 @@ class Storage:
         append = self._append(stored, rows, token, body_hash, source_position)
         if stored.id_column is None:
             return self._committer.commit(append)
+        assert append.batch is not None
+        rows = append.batch
         tables.check_ids(stored, contiguous(rows.column(stored.id_column)))
-        append.batch = rows
         receipt = self._committer.commit(append)
         return with_known(receipt, append, rows, self.snapshot, self.connect)
 
@@ -314,8 +315,12 @@ class Storage:
         body_hash: str | None,
         source_position: str | None,
     ) -> Append:
+        rows, bad = quarantine.good_rows(table, rows)
         times = self._check_times(table, rows)
-        return Append(table, log.encode_batch(rows), rows.num_rows, times, token, body_hash, source_position)
+        data = log.encode_batch(rows)
+        made = Append(table, data, rows.num_rows, times, token, body_hash, source_position, bad=bad)
+        made.batch = rows if table.id_column is not None else None
+        return made
 
     def bulk_load(
         self,
