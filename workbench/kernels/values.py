@@ -56,7 +56,8 @@ from workbench.kernels.memory import (
 from workbench.kernels.picks import ROW_MASK, SHIFT, request_row
 from workbench.kernels.rows import column_at, matches, order_of_codes, piece_at
 
-_FEW = 8
+#: So many rows beside the main piece are looked for one by one; so many at once.
+_FEW, _SOME = 2, 1000
 
 
 @jit
@@ -170,6 +171,9 @@ def distinct(program: int, call: int, pieces: int, count: int, columns: int, scr
     plain = load(call, A_COMPARES) == 0 and load(load(scratch, S_CHECKED), main) == 0
     if plain and load(column, C_NEWER) != 0 and rows - most <= _FEW:
         return _distinct_linked(program, call, pieces, count, columns, scratch, own, main)
+    ordered = load(call, A_LANE) != 3 or load(column, C_ORDERED) != 0
+    if plain and load(column, C_NEWER) != 0 and ordered and rows - most <= min(_SOME, most):
+        return _distinct_marked(program, call, pieces, count, columns, scratch, own, main, rows - most)
     return _distinct_hashed(program, call, pieces, count, columns, scratch, own, rows)
 
 
@@ -254,24 +258,110 @@ def _distinct_linked(
                 continue
             if _occurs(column, begin, end, other, lane, row):
                 continue
-            # Counted once: at its last occurrence among the rows that are looked at.
-            again = False
-            for later in range(step, count + 1):
-                q, first_row, last_row = _range(scratch, call, count, later, own)
-                if q == main and later < count:
-                    continue
-                third = piece_at(pieces, q, columns)
-                start = row + 1 if later == step else first_row
-                for r in range(start, last_row):
-                    if (
-                        _valid(column_at(third, which), r)
-                        and matches(program, third, q, count, scratch, compares, first, r)
-                        and _same(other, row, column_at(third, which), r, lane)
-                    ):
-                        again = True
-                        break
-            found += not again
+            if not _occurs_later(program, call, pieces, count, columns, scratch, own, main, step, row):
+                found += 1
     return found
+
+
+@jit
+def _occurs_later(
+    program: int,
+    call: int,
+    pieces: int,
+    count: int,
+    columns: int,
+    scratch: int,
+    own: int,
+    main: int,
+    step: int,
+    row: int,
+) -> bool:
+    """Whether the value of a row stands again behind it, in its piece or a later one, the main piece aside."""
+    lane, which = load(call, A_LANE), load(call, A_COLUMN)
+    compares, first = load(call, A_COMPARES), load(call, A_COMPARES_AT)
+    number, _, _ = _range(scratch, call, count, step, own)
+    column = column_at(piece_at(pieces, number, columns), which)
+    for later in range(step, count + 1):
+        p, begin, end = _range(scratch, call, count, later, own)
+        if p == main and later < count:
+            continue
+        piece = piece_at(pieces, p, columns)
+        other = column_at(piece, which)
+        for r in range(row + 1 if later == step else begin, end):
+            if (
+                _valid(other, r)
+                and _same(column, row, other, r, lane)
+                and matches(program, piece, p, count, scratch, compares, first, r)
+            ):
+                return True
+    return False
+
+
+@jit
+def _distinct_marked(
+    program: int,
+    call: int,
+    pieces: int,
+    count: int,
+    columns: int,
+    scratch: int,
+    own: int,
+    main: int,
+    others: int,
+) -> int:
+    """One piece by its links; the values of the others' rows in a small table, through which the piece runs once."""
+    lane, which = load(call, A_LANE), load(call, A_COLUMN)
+    column = column_at(piece_at(pieces, main, columns), which)
+    _, begin, end = _range(scratch, call, count, main, own)
+    found = _linked_count(call, column, main, scratch, begin, end)
+    slots = 16
+    while slots < 4 * others:
+        slots *= 2
+    table = buffer(scratch, 2 * slots)
+    for i in range(slots):
+        store(table, 2 * i, 0)
+    compares, first = load(call, A_COMPARES), load(call, A_COMPARES_AT)
+    wanted = 0
+    for step in range(count + 1):
+        p, low, high = _range(scratch, call, count, step, own)
+        if p == main and step < count:
+            continue
+        piece = piece_at(pieces, p, columns)
+        other = column_at(piece, which)
+        for row in range(low, high):
+            if not _valid(other, row) or not matches(program, piece, p, count, scratch, compares, first, row):
+                continue
+            word = column_word(other, lane, row)
+            if lane == 3:
+                word = _code_in(column, other, word)
+                if word < 0:
+                    if not _occurs_later(
+                        program, call, pieces, count, columns, scratch, own, main, step, row
+                    ):
+                        found += 1
+                    continue
+            place = _slot(table, slots, word)
+            if load(table, 2 * place) == 0:
+                store(table, 2 * place, 1)
+                store(table, 2 * place + 1, word)
+                wanted += 1
+    newer = load(column, C_NEWER)
+    row = begin
+    while row < end and wanted > 0:
+        distance = load_i32(newer, row)
+        if distance == 0 or (distance > 0 and row - distance < begin):
+            wanted -= load(table, 2 * _slot(table, slots, column_word(column, lane, row)))
+        row += 1
+    return found + wanted
+
+
+@jit
+def _slot(table: int, slots: int, word: int) -> int:
+    """Where a word stands in a table, or would."""
+    place = mixed(word) & (slots - 1)
+    while load(table, 2 * place) != 0 and load(table, 2 * place + 1) != word:
+        place = (place + 1) & (slots - 1)
+    return place
 
 
 @jit
