@@ -101,22 +101,25 @@ def _worker(project: Project, scenario: Scenario) -> Measurement:
     deployment = project.deployment("card_risk")
     for request in scenario.requests[:2000]:
         deployment.request(request_row(request))
-    size = max(
-        (_memory(worker.pid) for worker in live_workers(project.storage)), key=lambda size: size["Pss"]
+    sizes = (_memory(worker.pid, project.path) for worker in live_workers(project.storage))
+    own, mapped = max(sizes)
+    return _line(
+        "a further worker, PSS", "MB", own / 1e6, f"besides {mapped / 1e6:.0f} MB of the project's files"
     )
-    note = f"private {size['Private'] / 1e6:.0f} MB, shared {size['Shared'] / 1e6:.0f} MB"
-    return _line("a further worker, PSS", "MB", size["Pss"] / 1e6, note)
 
 
-def _memory(pid: int) -> dict[str, int]:
-    """Bytes of a process by kind."""
-    sizes = dict.fromkeys(("Pss", "Private", "Shared"), 0)
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
-        name, amount = line.split()[:2]
-        kind = name.rstrip(":").partition("_")[0]
-        if name == "Pss:" or kind in ("Private", "Shared"):
-            sizes[kind] += int(amount) * 1024
-    return sizes
+def _memory(pid: int, project: Path) -> tuple[int, int]:
+    """Proportional bytes of a process, without and of the project's mapped files, which all workers share."""
+    own = mapped = 0
+    inside = False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        name, *rest = line.split()
+        if not name.endswith(":"):
+            inside = len(rest) > 4 and rest[4].startswith(str(project))
+        elif name == "Pss:":
+            own += 0 if inside else int(rest[0]) * 1024
+            mapped += int(rest[0]) * 1024 if inside else 0
+    return own, mapped
 
 
 def _line(name: str, unit: str, value: float, note: str) -> Measurement:
