@@ -91,22 +91,25 @@ def _ords_and_seqs(scan: PartScan, order: str | None) -> tuple[Values, Integers]
     return Values(ords, nulls), seqs
 
 
-def positions_of(seqs: npt.NDArray[Any], file_seqs: Integers) -> Positions:
+def positions_of(seqs: npt.NDArray[Any], file_seqs: Integers, base: int = 0) -> Positions:
     """Return at which position of a file each seq stands; all of them are there.
 
     Parameters
     ----------
     seqs
-        The seqs that are looked for, relative as in the file.
+        The seqs that are looked for, relative as in the file but for ``base``.
     file_seqs
         The seqs of the file, in its order.
+    base
+        What is added to the seqs that are looked for.
     """
     rows = len(file_seqs)
     width = np.int32 if rows < 2**31 else np.int64
     low = int(file_seqs.min()) if rows else 0
     span = int(file_seqs.max()) - low + 1 if rows else 0
     if span == rows and bool((file_seqs[1:] > file_seqs[:-1]).all()):
-        return (seqs - low).astype(width)
+        return seqs.astype(width, copy=False) if base == low else (seqs + np.int64(base - low)).astype(width)
+    seqs = seqs + np.int64(base)
     if span <= 8 * rows:
         table = np.zeros(span, width)
         table[file_seqs - low] = np.arange(rows, dtype=width)

@@ -148,7 +148,7 @@ class SegmentBuilder:
             begin += batch.num_rows
         stored = self._mapped(SEQ, "BIGINT")
         assert stored.values is not None
-        return positions_of(stored.values.astype(np.int64) + stored.base, file_seqs)
+        return positions_of(stored.values, file_seqs, stored.base)
 
     # --- Columns ---
 
@@ -156,9 +156,12 @@ class SegmentBuilder:
         lanes = [name for name in columns if lane_of(self._type(name)) != "o"]
         size = max(1, MEMORY_VALUES // max(1, scan.rows) // THREADS)
         groups = [lanes[begin : begin + size] for begin in range(0, len(lanes), size)]
-        with ThreadPoolExecutor(THREADS) as pool:
-            for task in [pool.submit(self._write_lanes, scan, group, positions) for group in groups]:
-                task.result()
+        if len(groups) == 1:
+            self._write_lanes(scan, groups[0], positions)
+        else:
+            with ThreadPoolExecutor(THREADS) as pool:
+                for task in [pool.submit(self._write_lanes, scan, group, positions) for group in groups]:
+                    task.result()
         for name in columns:
             if name not in lanes:
                 self._write_opaque(scan, name, positions)
