@@ -73,7 +73,7 @@ def serving(path: Path, *, declared: bool) -> Iterator[tuple[int, Any]]:
 def load_quick(storage: Any, plan: Any) -> Any:
     """An engine that answers plain rows at once, whatever the plan: where no kernel does, the reference driver."""
     engine = load(storage, plan)
-    if getattr(engine, "quick", None) is not None:
+    if engine.quick is not None:
         return engine
 
     def quick(row: dict[str, Any]) -> Any:

@@ -115,7 +115,7 @@ class FastLane:
         self._lanes = {}
         for name, endpoint in self._snapshot.endpoints.items():
             served = endpoint.current
-            quick = getattr(served.engine, "quick", None)
+            quick = served.engine.quick
             if quick is not None and name.isascii() and name.isidentifier():
                 version = str(served.version)
                 cell = self._metrics.cell("features", served.view, version, 200)
