@@ -23,6 +23,7 @@ from workbench.plan.kernel_columns import (
     of_member,
     where_true,
 )
+from workbench.plan.kernel_picks import with_picks
 from workbench.plan.model import Aggregate, FeaturePlan, Lookup, Window
 from workbench.plan.stages import Stage, stages
 from workbench.values.lanes import lane_of as lane
@@ -143,7 +144,7 @@ class KernelForm:
 
 
 def kernel_form(plan: FeaturePlan) -> KernelForm:
-    """Return what kernels compute of a plan.
+    """Return what kernels compute of a plan; the form's own plan has no lists of which only elements are used.
 
     Examples
     --------
@@ -151,6 +152,7 @@ def kernel_form(plan: FeaturePlan) -> KernelForm:
     >>> [part.program for part in form.stages]                              # doctest: +SKIP
     [Program(lanes='f', windows=(Windowed(unit='range', ...),), calls=(Call(op='sum', ...),))]
     """
+    plan = with_picks(plan)
     refusal = Refusal(f"its anchor rows are computed by another view of {plan.table}") if plan.rows else None
     return KernelForm(
         plan,

@@ -56,6 +56,7 @@ class _Stop(Exception):
 def prepare(plan: FeaturePlan, tables: Tables) -> Prepared | Refused:
     """Return what a compiled driver of a plan needs, or why there can be none."""
     form = kernel_form(plan)
+    plan = form.plan
     reasons = [refusal.reason for refusal in form.refusals] + _carries(plan)
     if any(isinstance(part.part, Stage) and part.part.ahead for part in _parts(form)):
         reasons.append("it is a label: it looks ahead")

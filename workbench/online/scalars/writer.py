@@ -9,10 +9,10 @@ from typing import Any
 
 from workbench.online.scalars import handlers
 from workbench.online.scalars.constants import Constants
-from workbench.online.scalars.template import parsed
 from workbench.online.scalars.value import NULL, Unsupported, Value
 from workbench.plan import expr as e
 from workbench.plan.expr import Call, Expr, Literal, Op, Sql
+from workbench.plan.template import NotPlain, parsed
 
 #: Text that is longer gets a name, so that no expression is nested too deep for Python's parser.
 LONGEST = 160
@@ -89,8 +89,11 @@ class Writer:
 
     def unfolded(self, expr: Expr) -> Expr:
         """Return an expression whose outermost node is not plain text."""
-        while isinstance(expr, Sql):
-            expr = parsed(expr)
+        try:
+            while isinstance(expr, Sql):
+                expr = parsed(expr)
+        except NotPlain as more:
+            raise Unsupported(str(more)) from None
         return expr
 
     def _computed(self, expr: Expr) -> Value:

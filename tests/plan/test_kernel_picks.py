@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.online.scalars.picks import with_picks
 from workbench.plan.expr import AggregateRef, Call, Column, Expr, Literal, Op, Sql
 from workbench.plan.kernel_calls import KernelCall, kernel_call
+from workbench.plan.kernel_picks import with_picks
 from workbench.plan.model import Aggregate, Feature, FeaturePlan, Frame, Key, Source, Window
 
 X = Column("row", "x", "BIGINT")

@@ -6,7 +6,6 @@ import functools
 import re
 from typing import NoReturn
 
-from workbench.online.scalars.value import Unsupported
 from workbench.plan.expr import Call, Expr, Literal, Op, Sql
 from workbench.values.types import canonical
 
@@ -24,13 +23,17 @@ _LEVELS: tuple[tuple[str, ...], ...] = (
 _NULL = Literal("NULL", "INTEGER")
 
 
+class NotPlain(Exception):
+    """Text that is more than operators and calls, such as lambdas."""
+
+
 @functools.lru_cache(maxsize=4096)
 def parsed(sql: Sql) -> Expr:
     """Return what the text of a plan says as operators and calls; their types are left open, but for the outermost.
 
     Raises
     ------
-    Unsupported
+    NotPlain
         When the text is more than that.
     """
     found = _Parser(sql).whole()
@@ -56,7 +59,7 @@ class _Parser:
 
     def fail(self) -> NoReturn:
         text = self.sql.template
-        raise Unsupported(f"the text {text if len(text) < 60 else text[:57] + '...'} is not compiled")
+        raise NotPlain(f"the text {text if len(text) < 60 else text[:57] + '...'} is not compiled")
 
     # -- tokens
 

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from workbench.online.scalars.template import parsed
-from workbench.online.scalars.value import Unsupported, list_item
 from workbench.plan import expr as e
 from workbench.plan.expr import AggregateRef, Call, Expr, Literal, Op, Sql
 from workbench.plan.model import Aggregate, FeaturePlan
+from workbench.plan.template import NotPlain, parsed
 
 #: Aggregates that a plan gets here, which DuckDB does not have: row ``n`` from the oldest (1), or newest (0).
 NTH, NTH_NEWEST = "nth", "nth_newest"
@@ -24,7 +23,7 @@ def with_picks(plan: FeaturePlan) -> FeaturePlan:
     """Return a plan of the same values in which elements and lengths of lists are aggregates of their own.
 
     ``list(x)[n]`` becomes ``nth(x, n)``, ``list(x)[-1]`` ``nth_newest(x, 0)``, ``len(list(x))`` a count of rows that is
-    NULL where there are none. Other uses of lists stay. The result is for the compiled driver alone.
+    NULL where there are none. Other uses of lists stay. The result is for kernels alone.
     """
     lists = {a.name: a for a in plan.aggregates if _is_list(plan, a)}
     if not lists:
@@ -74,7 +73,7 @@ class _Picker:
             return None
         try:
             found = e.transform(_unfolded(sql), self.change)
-        except Unsupported:
+        except NotPlain:
             return None
         return None if _used([found]) & self.lists.keys() else found
 
@@ -85,9 +84,8 @@ class _Picker:
         found = self._list(value)
         if found is None or not (isinstance(index, Literal) and _WHOLE.fullmatch(index.sql)):
             return None
-        kind = list_item(found.type)
-        place = int(index.sql)
-        if kind is None or not place:
+        kind, place = found.type.removesuffix("[]"), int(index.sql)
+        if kind == found.type or not place:
             return None
         function, n = (NTH, place) if place > 0 else (NTH_NEWEST, -place - 1)
         args = (found.args[0], Literal(str(n), "INTEGER"))
