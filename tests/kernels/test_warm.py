@@ -38,6 +38,15 @@ def other_process(folder: Path, *arguments: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
+def test_every_compiled_module_is_in_the_fingerprint() -> None:
+    code = (
+        "import sys, workbench.kernels.compiler;"
+        "print(*(m.rpartition('.')[2] for m in sys.modules if m.startswith('workbench.kernels.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == set(warm.COMPILED)
+
+
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No shared cache that has anything, no kernels loaded in this process."""

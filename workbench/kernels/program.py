@@ -356,7 +356,7 @@ class Anchors:
     """Who asks, in a batch. Arrays are int64 of one value an anchor unless said otherwise.
 
     A row of member m is visible when ``(ord, seq) < (upto_ord[m], upto_seq[m])``, ``ord >= since[m]`` and
-    ``seq <= cut``. Neighbours of the same key in (order, seq) are cheapest.
+    ``seq <= cut``. Anchors of the same key next to each other, oldest first, are cheapest.
 
     Parameters
     ----------
