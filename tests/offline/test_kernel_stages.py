@@ -15,8 +15,8 @@ import workbench as wb
 from workbench.errors import RowError
 from workbench.kernels import warm
 from workbench.offline import OfflineFeatures, sorted_rows
-from workbench.offline.kernel_parts import on_kernels, whole_on_kernels
-from workbench.plan.stages import stages
+from workbench.offline.kernel_parts import uses_kernels
+from workbench.plan.kernel_bulk import whole_in_bulk
 
 ROWS = 3000
 
@@ -133,7 +133,7 @@ def same(left: pa.Table, right: pa.Table) -> None:
 @pytest.mark.parametrize("name", QUERIES)
 def test_values_are_those_of_duckdb(project: Any, name: str) -> None:
     plan = project.define("v", QUERIES[name]).plan
-    assert any(on_kernels(part, stage) for part in plan.nested() for stage in stages(part))
+    assert uses_kernels(plan)
     kernels, duckdb = OfflineFeatures(project.storage, plan), OnDuckDB(project.storage, plan)
     same(kernels.stored().to_pyarrow(), duckdb.stored().to_pyarrow())
     same(kernels.spine(spine()).to_pyarrow(), duckdb.spine(spine()).to_pyarrow())
@@ -193,8 +193,8 @@ def test_what_kernels_refuse_comes_from_duckdb(tmp_path: Any) -> None:
 @pytest.mark.usefixtures("kernels")
 def test_a_training_set_on_kernels_needs_no_single_thread(project: Any) -> None:
     plan = project.define("v", QUERIES["history"]).plan
-    assert whole_on_kernels(plan)
-    assert not whole_on_kernels(project.define("v", QUERIES["beside lists"]).plan)
+    assert whole_in_bulk(plan)
+    assert not whole_in_bulk(project.define("v", QUERIES["beside lists"]).plan)
     twice = [OfflineFeatures(project.storage, plan, repeatable=True).stored().to_pyarrow() for _ in range(2)]
     assert twice[0].equals(twice[1])
 
@@ -206,3 +206,12 @@ def test_without_kernels_duckdb_computes(project: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(warm, "warm", lambda folder, progress=None: False)
     monkeypatch.setattr(warm, "load", lambda folder: False)
     same(OfflineFeatures(project.storage, plan).stored().to_pyarrow(), expected)
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("name", ["history", "other table", "united", "filtered"])
+def test_requests_have_the_same_bits(project: Any, name: str) -> None:
+    report = project.define("v", QUERIES[name]).check(600)
+    assert report.ok, report
+    assert report.drivers["compiled"] == report.rows == report.exact_rows
+    assert "floats equal to the bit" in repr(report)

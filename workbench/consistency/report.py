@@ -27,7 +27,8 @@ class Report:
     table with ids, also the place that a request with a stored id is answered at);
     ``rows`` counts anchor rows, of ``total_rows`` stored. ``complete`` says that
     every stored row was compared. ``cut`` is the last arrival that both sides knew. ``drivers`` says how many of the
-    rows each request driver answered (``compiled``, ``reference``).
+    rows each request driver answered (``compiled``, ``reference``). Of ``exact_rows`` the same kernels computed both
+    sides: their floats were compared to the bit, those of the others within 1e-9 relative.
     """
 
     view: str
@@ -40,6 +41,7 @@ class Report:
     examples: tuple[Difference, ...]
     cut: int
     drivers: Mapping[str, int] = field(default_factory=dict)
+    exact_rows: int = 0
 
     @property
     def ok(self) -> bool:
@@ -84,6 +86,7 @@ class Report:
             "examples": [vars(example) for example in self.examples],
             "cut": self.cut,
             "drivers": dict(self.drivers),
+            "exact_rows": self.exact_rows,
         }
 
     def __repr__(self) -> str:
@@ -95,6 +98,10 @@ class Report:
         asked = [f"the {name} driver for {count:,} rows" for name, count in self.drivers.items() if count]
         if asked:
             lines.append(f"  requests were answered by {' and by '.join(asked)}")
+        if self.exact_rows:
+            lines.append(
+                f"  the same kernels computed both sides of {self.exact_rows:,} rows: floats equal to the bit"
+            )
         if self.examples:
             first = self.examples[0]
             lines.append(f"  the rows behind a value: view.why({first.seq}, {first.feature!r})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from struct import pack
 from typing import Any
 
 import pyarrow as pa
@@ -14,23 +15,26 @@ from workbench.storage.session import connect
 RELATIVE = 1e-9
 
 
-def equal(left: Any, right: Any, duckdb_type: str) -> bool:
-    """Return whether two values of one type are equal: exactly, but floats within 1e-9 relative (NaN = NaN).
+def equal(left: Any, right: Any, duckdb_type: str, exact: bool = False) -> bool:
+    """Return whether two values of one type are equal (NaN = NaN); floats within 1e-9 relative, or ``exact``.
 
     >>> equal(0.1 + 0.2, 0.3, "DOUBLE"), equal(1, 2, "BIGINT"), equal(None, None, "DOUBLE")
     (True, False, True)
+    >>> equal(0.1 + 0.2, 0.3, "DOUBLE", exact=True)
+    False
     """
     left, right = _plain(left), _plain(right)
     if left is None or right is None:
         return left is right
     if isinstance(left, float) and isinstance(right, float):
-        return _close(left, right)
+        return pack("d", left) == pack("d", right) if exact and left == left else _close(left, right)
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return len(left) == len(right) and all(equal(a, b, "") for a, b in zip(left, right, strict=True))
+        pairs = zip(left, right, strict=False)
+        return len(left) == len(right) and all(equal(a, b, "", exact) for a, b in pairs)
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal(left[key], right[key], "") for key in left)
+        return left.keys() == right.keys() and all(equal(left[key], right[key], "", exact) for key in left)
     if duckdb_type.startswith("MAP"):
-        return equal(_pairs(left), _pairs(right), "")
+        return equal(_pairs(left), _pairs(right), "", exact)
     return bool(left == right)
 
 

@@ -16,15 +16,15 @@ from workbench.catalog import functions
 from workbench.catalog.expiry import answers_from
 from workbench.errors import FunctionError, RowError, WorkbenchError
 from workbench.functions import probing
-from workbench.offline.kernel_parts import load_kernels, on_kernels, whole_on_kernels
+from workbench.offline.kernel_parts import load_kernels, uses_kernels
 from workbench.offline.result import Result
 from workbench.offline.run import Anchors, OfflineRun, Progress, carried
 from workbench.offline.spine import spine_rows, with_stored_seqs
 from workbench.plan.bulk_form import filters_anchors
 from workbench.plan.failures import failure, function_failure
+from workbench.plan.kernel_bulk import whole_in_bulk
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql, quote
-from workbench.plan.stages import stages
 from workbench.storage import Snapshot, Storage
 from workbench.storage.session import DEFAULT_THREADS, hold
 from workbench.values.types import arrow_schema
@@ -61,6 +61,8 @@ class OfflineFeatures:
         self.plan = plan
         self.progress = progress
         self.repeatable = repeatable
+        #: Whether kernels computed all aggregates of what was run last, so that its floats are exact to the bit.
+        self.exact = False
         self._columns = storage.table(plan.table).columns
 
     def stored(self, where: str | None = None, carry: Sequence[str] = (), cut: int | None = None) -> Result:
@@ -210,8 +212,7 @@ class OfflineFeatures:
 
     def _has_kernels(self, compile: bool) -> bool:
         """Whether some stage runs on kernels and they are loaded; compiled first where they are not yet, if wanted."""
-        wanted = any(on_kernels(plan, stage) for plan in self.plan.nested() for stage in stages(plan))
-        return wanted and load_kernels(self.storage.path / "kernels", compile, self.progress)
+        return uses_kernels(self.plan) and load_kernels(self.storage.path / "kernels", compile, self.progress)
 
     def _started(
         self,
@@ -222,7 +223,7 @@ class OfflineFeatures:
         kernels: bool,
     ) -> pa.RecordBatchReader:
         """Run all but the last query, in a session that is added to ``opened``."""
-        whole = kernels and whole_on_kernels(self.plan)
+        whole = kernels and whole_in_bulk(self.plan)
         connection = self.storage.connect(
             threads=DEFAULT_THREADS if whole or not self.repeatable else 1,
             memory_limit=MEMORY if whole else None,
@@ -242,6 +243,7 @@ class OfflineFeatures:
             # DuckDB's windows want other settings than kernels: more memory, and one thread to be repeatable.
             connection.close()
             return self._started(opened, snapshot, anchors, condition, kernels=False)
+        self.exact = whole
         try:
             return connection.execute(query).to_arrow_reader(BATCH_ROWS)
         except duckdb.Error as error:

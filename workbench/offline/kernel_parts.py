@@ -1,4 +1,4 @@
-"""Which stages of a plan run on kernels offline, and whether this process has kernels."""
+"""Whether a plan wants kernels offline, and whether this process has them."""
 
 from __future__ import annotations
 
@@ -6,32 +6,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
-from workbench.plan.kernel_form import KernelPart, Refusal, kernel_stage
+from workbench.plan.kernel_bulk import bulk_part
+from workbench.plan.kernel_form import KernelPart
 from workbench.plan.model import FeaturePlan
-from workbench.plan.stages import Member, Stage, stages
+from workbench.plan.stages import stages
 
 
-def on_kernels(plan: FeaturePlan, stage: Stage) -> KernelPart | None:
-    """Return what kernels compute of a stage, or None where DuckDB computes all of it.
-
-    Unlike for a request, rows of a source that are computed first are there: they are read as if they were stored.
-    """
-    if stage.ahead:
-        return None
-    part = kernel_stage(plan, _stored(stage))
-    return part if not isinstance(part, Refusal) and part.names else None
-
-
-def whole_on_kernels(plan: FeaturePlan) -> bool:
-    """Whether kernels compute every aggregate of a plan and of those below it."""
-    for below in plan.nested():
-        for stage in stages(below):
-            part = on_kernels(below, stage)
-            if part is None or part.refused:
-                return False
-    return True
+def uses_kernels(plan: FeaturePlan) -> bool:
+    """Whether kernels compute something of a plan or of those below it."""
+    return any(
+        isinstance(bulk_part(below, stage), KernelPart) for below in plan.nested() for stage in stages(below)
+    )
 
 
 def load_kernels(
@@ -62,12 +47,3 @@ def load_kernels(
             warm.warm(folder, step)
         warm.load(folder)
     return warm.available()
-
-
-def _stored(stage: Stage) -> Stage:
-    """The stage as if its rows were stored ones."""
-    source = msgspec.structs.replace(stage.source, rows=None)
-    members = stage.members
-    if members is not None:
-        members = tuple(Member(_stored(m.stage), m.columns, m.rank) for m in members)
-    return msgspec.structs.replace(stage, source=source, members=members)

@@ -14,10 +14,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from workbench.offline.kernel_parts import on_kernels
 from workbench.plan.bulk_form import BulkForm, Computed, Level, ReaderRows, steps_of
 from workbench.plan.failures import failure
-from workbench.plan.kernel_form import KernelPart
+from workbench.plan.kernel_bulk import bulk_part
+from workbench.plan.kernel_form import KernelPart, Refusal
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import aggregate_name, quote
 from workbench.plan.stages import Stage
@@ -130,11 +130,9 @@ class OfflineRun:
     # -- stages on kernels
 
     def _compute(self, plan: FeaturePlan, stage: Stage, anchors: str, rows: ReaderRows) -> Computed | None:
-        part = on_kernels(plan, stage)
-        if part is None or "rowid" in {name.casefold() for name in plan.request_columns}:
+        part = bulk_part(plan, stage)
+        if isinstance(part, Refusal) or "rowid" in {name.casefold() for name in plan.request_columns}:
             return None
-        if part.refused and stage.members is not None:
-            return None  # what is merged is merged with all that the aggregates read, once
         sources = [rows(reader) for reader in stage.readers()]
         columns = self._columns(part, anchors, sources)
         if columns is None:

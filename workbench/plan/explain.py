@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.plan.horizon import looks_ahead
-from workbench.plan.kernel_form import KernelForm, KernelPart, kernel_form
+from workbench.plan.kernel_bulk import bulk_part
+from workbench.plan.kernel_form import KernelForm, KernelPart, Refusal, kernel_form
 from workbench.plan.model import FeaturePlan, Lookup, Source, Window
 from workbench.plan.request_form import later_visibility
 from workbench.plan.stages import rows_needed, stages
@@ -196,13 +197,25 @@ def reads_at_most(plan: FeaturePlan, part: Window | Lookup) -> int | None:
 
 def _offline(plan: FeaturePlan) -> list[str]:
     """How stored rows are answered in bulk, and which windows cost as much as they hold rows."""
-    lines = ["offline driver: one pass of DuckDB window functions per partition key"]
-    parts = [stage for part in plan.nested() for stage in stages(part)]
-    spread = dict.fromkeys(w.name for stage in parts if not can_lower(stage, True) for w in stage.windows)
+    lines = ["offline driver: DuckDB scans, joins and sorts"]
+    kernels, lowered, spread = [], [], []
+    for below in plan.nested():
+        for stage in stages(below):
+            part, names = bulk_part(below, stage), [window.name for window in stage.windows]
+            if isinstance(part, Refusal):
+                lowered += [(name, part.reason) for name in names]
+                spread += [] if can_lower(stage, True) else names
+                continue
+            kernels += names
+            lowered += [
+                (a.window, part.refused[a.name].reason) for a in stage.aggregates if a.name in part.refused
+            ]
+    if kernels:
+        lines.append(f"  kernels compute {', '.join(dict.fromkeys(kernels))}")
+    lines += [f"  DuckDB computes {name}: {reason}" for name, reason in dict.fromkeys(lowered)]
     if spread:
-        lines.append(
-            f"  but {', '.join(spread)} by joining each row with the rows of its window: linear in those"
-        )
+        joined = ", ".join(dict.fromkeys(spread))
+        lines.append(f"  {joined} by joining each row with the rows of its window: linear in those")
     return lines
 
 
