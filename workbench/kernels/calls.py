@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from workbench.kernels.distinct import distinct
 from workbench.kernels.exact import MASK32, rounded3, super_deviations, super_parts, super_round
 from workbench.kernels.layout import (
     A_COLUMN,
@@ -79,7 +80,7 @@ from workbench.kernels.memory import (
 from workbench.kernels.passes import fold_exactly
 from workbench.kernels.picks import ROW_MASK, SHIFT, pick, pick_extreme
 from workbench.kernels.rows import column_at, piece_at
-from workbench.kernels.values import bits, distinct, extreme_string, gather, select, smallest, word_float
+from workbench.kernels.values import bits, extreme_string, gather, select, smallest, word_float
 
 #: How many floats of an exact sum are squared.
 PARTS = 8

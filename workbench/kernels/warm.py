@@ -31,7 +31,7 @@ CACHE_VARIABLE = "WORKBENCH_KERNEL_CACHE"
 #: The modules that the compiled code is made of.
 COMPILED = (
     *("layout", "memory", "exact", "rows", "frames", "folds", "passes", "slide", "picks", "values", "calls"),
-    *("keytable", "builders", "evaluate", "compiler", "object_file"),
+    *("distinct", "keytable", "builders", "evaluate", "compiler", "object_file"),
 )
 
 _COMPILE = (
