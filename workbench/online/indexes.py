@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from workbench.online.scalars.picks import with_picks
 from workbench.plan.expr import Column
 from workbench.plan.kernel_form import KernelPart, kernel_form
 from workbench.plan.model import FeaturePlan, Lookup
@@ -54,7 +55,7 @@ class KernelNeeds:
 
 def kernel_needs(plan: FeaturePlan) -> dict[IndexSpec, KernelNeeds]:
     """Return what kernels need of the indexes of a plan; nothing where they do not answer it."""
-    form = kernel_form(plan)
+    form = kernel_form(with_picks(plan))
     needs: dict[IndexSpec, KernelNeeds] = {}
     if form.refusals:
         return needs

@@ -9,6 +9,7 @@ from workbench.online.compiled.lanes import carried
 from workbench.online.compiled.writer import Written, write
 from workbench.online.indexes import index_of
 from workbench.online.scalars import ScalarFunction, Unsupported, compile_outputs, compile_row
+from workbench.online.scalars.picks import with_picks
 from workbench.plan import expr as e
 from workbench.plan.expr import Expr
 from workbench.plan.kernel_form import KernelForm, KernelPart, Refusal, kernel_form
@@ -55,6 +56,7 @@ class _Stop(Exception):
 
 def prepare(plan: FeaturePlan, tables: Tables) -> Prepared | Refused:
     """Return what a compiled driver of a plan needs, or why there can be none."""
+    plan = with_picks(plan)
     form = kernel_form(plan)
     plan = form.plan
     reasons = [refusal.reason for refusal in form.refusals] + _carries(plan)
