@@ -156,3 +156,23 @@ def test_explain_says_why_and_what_is_linear(project: Any) -> None:
             VIEWS["another table"].replace("ROWS BETWEEN 4 PRECEDING", "ROWS BETWEEN UNBOUNDED PRECEDING"),
         ).explain()
     )
+
+
+def test_a_view_over_another_view_is_answered_by_both_drivers_of_it(project: Any) -> None:
+    project.define("inner_view", f"""SELECT ts, card, n + 1 AS m, sum(n) OVER w AS s, tags FROM tx WHERE n % 2 = 0
+        WINDOW w AS (PARTITION BY card ORDER BY ts {FRAME})""")  # fmt: skip
+    engine = engine_of(
+        project,
+        "SELECT s + m AS a, l.device AS b, tags AS t FROM inner_view i LAST JOIN logins l ON l.card = i.card",
+    )
+    assert engine.driver.name == "compiled", engine.driver.reasons
+    compiled, reference = both(project, engine)
+    assert compiled == reference and reference[1][0] is False
+
+
+def test_batches_hold_answers_and_errors_in_their_places(project: Any) -> None:
+    engine = engine_of(project, VIEWS["history"])
+    rows = [*shop.TX_ROWS[:5], {"card": "a"}, shop.TX_ROWS[7]]
+    answers = engine.request(rows)
+    assert [answer.error is None for answer in answers] == [True] * 5 + [False, True]
+    assert answers[0].features == engine.quick(rows[0]).features

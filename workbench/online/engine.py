@@ -131,7 +131,8 @@ class Engine:
             drivers.put(driver)
         last_seq = driver.last_seq
         if not found[0]:
-            return Answer(None, FILTERED, None, taken[1], last_seq)
+            reason = FILTERED_BELOW if found[0] is LEFT_OUT_BELOW else FILTERED
+            return Answer(None, reason, None, taken[1], last_seq)
         return Answer(dict(zip(self._names, found[1:], strict=True)), None, None, taken[1], last_seq)
 
     def request(
@@ -275,11 +276,7 @@ class Engine:
 
     def _answers(self, prepared: list[_Prepared | RowError], times: list[datetime], cut: int) -> list[Answer]:
         good = [row for row in prepared if not isinstance(row, RowError)]
-        found: list[tuple[Any, ...] | RowError] = []
-        if good:
-            arrays = [pa.array([p.row[field.name] for p in good], type=field.type) for field in self._schema]
-            table = pa.Table.from_arrays(arrays, schema=self._schema) if arrays else _rows_only(len(good))
-            found = self._evaluate(table, [p.seq for p in good], cut)
+        found: list[tuple[Any, ...] | RowError] = self._evaluate_rows(good, cut) if good else []
         results = iter(found)
         return [
             self._answer(row if isinstance(row, RowError) else next(results), time, cut)
@@ -293,6 +290,21 @@ class Engine:
             reason = FILTERED_BELOW if value[0] is LEFT_OUT_BELOW else FILTERED
             return Answer(None, reason, None, time, cut)
         return Answer(dict(zip(self._names, value[1:], strict=True)), None, None, time, cut)
+
+    def _evaluate_rows(self, rows: list[_Prepared], cut: int) -> list[tuple[Any, ...] | RowError]:
+        seqs = [row.seq for row in rows]
+        found: list[tuple[Any, ...] | RowError | None] = [None] * len(rows)
+        if isinstance(self._compiled, CompiledDrivers):
+            found = list(self._compiled.answer([row.row for row in rows], seqs, cut))
+        rest = [index for index, row in enumerate(found) if row is None]
+        if rest:
+            left = [rows[index].row for index in rest]
+            arrays = [pa.array([row[field.name] for row in left], type=field.type) for field in self._schema]
+            table = pa.Table.from_arrays(arrays, schema=self._schema) if arrays else _rows_only(len(left))
+            others = self._by_reference(table, [seqs[index] for index in rest], cut)
+            for index, other in zip(rest, others, strict=True):
+                found[index] = other
+        return [row for row in found if row is not None]
 
     def _evaluate(
         self, rows: pa.Table, seqs: Sequence[int | None], cut: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from workbench.online.scalars.picks import with_picks
 from workbench.plan.expr import Column
 from workbench.plan.kernel_form import KernelPart, kernel_form
 from workbench.plan.model import FeaturePlan, Lookup
@@ -55,10 +54,10 @@ class KernelNeeds:
 
 def kernel_needs(plan: FeaturePlan) -> dict[IndexSpec, KernelNeeds]:
     """Return what kernels need of the indexes of a plan; nothing where they do not answer it."""
-    form = kernel_form(with_picks(plan))
-    needs: dict[IndexSpec, KernelNeeds] = {}
+    form = kernel_form(plan)
     if form.refusals:
-        return needs
+        return {}
+    needs = {} if plan.rows is None else kernel_needs(plan.rows)
     for part in (*form.lookups, *form.stages):
         assert isinstance(part, KernelPart)
         for member, reader in enumerate(part.readers):

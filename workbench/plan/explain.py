@@ -120,7 +120,7 @@ def _requests(
     form = kernel_form(plan)
     if refused is None:
         refused = [refusal.reason for refusal in form.refusals]
-    lines = _by_reference(plan, names, form, refused) if refused else _compiled(plan, form)
+    lines = _by_reference(plan, names, form, refused) if refused else _compiled(form)
     if touched:
         lines.append(
             f"  rows touched per request, measured on {max(one.anchors for one in touched):,} stored rows:"
@@ -156,9 +156,18 @@ def _refused_calls(plan: FeaturePlan, form: KernelForm, reason: str) -> str:
     return f": {', '.join(calls)}" if calls else ""
 
 
-def _compiled(plan: FeaturePlan, form: KernelForm) -> list[str]:
+def _compiled(form: KernelForm) -> list[str]:
     """Which parts cost the same however many rows there are."""
     lines = ["request driver: compiled (kernels over the files of the indexes, one generated function)"]
+    below: KernelForm | None = form
+    while below is not None:
+        lines += _costs(below.plan, below)
+        below = below.below
+    return lines
+
+
+def _costs(plan: FeaturePlan, form: KernelForm) -> list[str]:
+    lines: list[str] = []
     calls = {aggregate.name: aggregate for aggregate in plan.aggregates}
     for part in (*form.lookups, *form.stages):
         assert isinstance(part, KernelPart)

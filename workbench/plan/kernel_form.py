@@ -127,17 +127,20 @@ class KernelPart:
 
 @dataclass(frozen=True)
 class KernelForm:
-    """What kernels compute of a whole plan: a part or a refusal for each lookup, then for each stage."""
+    """What kernels compute of a whole plan: a part or a refusal for each lookup, then for each stage.
+
+    ``below`` is the form of the plan that the anchor rows come from.
+    """
 
     plan: FeaturePlan
     lookups: tuple[KernelPart | Refusal, ...]
     stages: tuple[KernelPart | Refusal, ...]
-    refusal: Refusal | None = None
+    below: KernelForm | None = None
 
     @property
     def refusals(self) -> list[Refusal]:
         """Everything that kernels do not compute; none where they compute the whole plan."""
-        found = [self.refusal] if self.refusal is not None else []
+        found = [] if self.below is None else self.below.refusals
         for part in (*self.lookups, *self.stages):
             found += [part] if isinstance(part, Refusal) else list(part.refused.values())
         return list(dict.fromkeys(found))
@@ -153,12 +156,11 @@ def kernel_form(plan: FeaturePlan) -> KernelForm:
     [Program(lanes='f', windows=(Windowed(unit='range', ...),), calls=(Call(op='sum', ...),))]
     """
     plan = with_picks(plan)
-    refusal = Refusal(f"its anchor rows are computed by another view of {plan.table}") if plan.rows else None
     return KernelForm(
         plan,
         tuple(kernel_lookup(plan, lookup) for lookup in plan.lookups),
         tuple(kernel_stage(plan, stage) for stage in stages(plan)),
-        refusal,
+        None if plan.rows is None else kernel_form(plan.rows),
     )
 
 

@@ -64,7 +64,12 @@ class CompiledDriver:
             _Wave(self, wave, layout)
             for wave, layout in zip(prepared.written.waves, prepared.written.layouts, strict=True)
         ]
-        self._lanes = [to_lane(kind) for _, kind in prepared.plan.anchor_columns]
+        plan = prepared.plan
+        self._lanes = [(name, to_lane(kind)) for name, kind in plan.request_columns.items()]
+        self._below = None if prepared.below is None else CompiledDriver(storage, prepared.below)
+        if plan.rows is not None:
+            places = {name: place for place, name in enumerate(plan.rows.features, start=1)}
+            self._from_below = [(places[name], to_lane(kind)) for name, kind in plan.anchor_columns]
         for number, wave in enumerate(self._waves):
             setattr(self, f"arena{number}", wave.arena.buffer)
             setattr(self, f"base{number}", wave.arena.address)
@@ -74,23 +79,42 @@ class CompiledDriver:
         self.follow(storage.state())
 
     def one(self, anchor: Sequence[Any], seq: int | None = None, cut: int = INT_MAX) -> tuple[Any, ...]:
-        """Return ``(kept, *features)`` of one anchor row.
+        """Return ``(kept, *features)`` of one anchor row; ``(None,)`` where a plan below leaves it out.
 
         Parameters
         ----------
         anchor
-            Its columns as lanes, in the order of the plan's.
+            Its columns as lanes, in the order of the plan's request columns.
         seq
             Its arrival number where it is a stored row.
         cut
             Rows of a greater seq are not known.
         """
+        if self._below is not None:
+            found = self._below.one(anchor, seq, cut)
+            if not found[0]:
+                return (None,)
+            anchor = [
+                value if convert is None or value is None else convert(value)
+                for value, convert in ((found[place], convert) for place, convert in self._from_below)
+            ]
         return self._call(self, anchor, seq, cut)
 
-    def lanes(self, rows: pa.Table) -> list[tuple[Any, ...]]:
-        """Return anchor rows with the plan's columns as lanes."""
+    def lanes(self, rows: pa.Table | Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
+        """Return anchor rows with the plan's request columns as lanes."""
+        if not isinstance(rows, pa.Table):
+            return [
+                tuple(
+                    [
+                        value if convert is None or value is None else convert(value)
+                        for name, convert in self._lanes
+                        for value in (row[name],)
+                    ]
+                )
+                for row in rows
+            ]
         columns = []
-        for (name, _), convert in zip(self.prepared.plan.anchor_columns, self._lanes, strict=True):
+        for name, convert in self._lanes:
             values = rows.column(name).to_pylist()
             if convert is not None:
                 values = [None if value is None else convert(value) for value in values]

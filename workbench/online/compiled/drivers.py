@@ -99,18 +99,23 @@ class CompiledDrivers:
         """Give a driver back."""
         self._idle.append(driver)
 
-    def answer(self, rows: pa.Table, seqs: Sequence[int | None], cut: int) -> list[tuple[Any, ...] | None]:
-        """Return ``(kept, *features)`` of each row, None for those that the reference driver must answer."""
+    def answer(
+        self, rows: pa.Table | Sequence[dict[str, Any]], seqs: Sequence[int | None], cut: int
+    ) -> list[tuple[Any, ...] | None]:
+        """Return ``(kept, *features)`` of each row, None for those that the reference driver must answer.
+
+        ``rows`` have the plan's request columns, as values that the table's columns hold.
+        """
         found: list[tuple[Any, ...] | None] = []
         try:
             driver = self.take()
         except WorkbenchError as error:
-            return self._left(rows.num_rows, error)
+            return self._left(len(seqs), error)
         try:
             lanes = driver.lanes(rows)
         except Exception as error:
             self.put(driver)
-            return self._left(rows.num_rows, error)
+            return self._left(len(seqs), error)
         for anchor, seq in zip(lanes, seqs, strict=True):
             try:
                 found.append(driver.one(anchor, seq, cut))

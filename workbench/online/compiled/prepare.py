@@ -9,7 +9,6 @@ from workbench.online.compiled.lanes import carried
 from workbench.online.compiled.writer import Written, write
 from workbench.online.indexes import index_of
 from workbench.online.scalars import ScalarFunction, Unsupported, compile_outputs, compile_row
-from workbench.online.scalars.picks import with_picks
 from workbench.plan import expr as e
 from workbench.plan.expr import Expr
 from workbench.plan.kernel_form import KernelForm, KernelPart, Refusal, kernel_form
@@ -41,6 +40,8 @@ class Prepared:
     parts: tuple[KernelPart, ...]
     readings: tuple[tuple[Reading, ...], ...]
     written: Written
+    #: Where the anchor rows of the plan are those of another one: that.
+    below: Prepared | None = None
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,15 @@ class _Stop(Exception):
 
 def prepare(plan: FeaturePlan, tables: Tables) -> Prepared | Refused:
     """Return what a compiled driver of a plan needs, or why there can be none."""
-    plan = with_picks(plan)
     form = kernel_form(plan)
     plan = form.plan
+    below = None if plan.rows is None else prepare(plan.rows, tables)
     reasons = [refusal.reason for refusal in form.refusals] + _carries(plan)
+    if isinstance(below, Refused):
+        reasons = list(dict.fromkeys([*below.reasons, *reasons]))
     if any(isinstance(part.part, Stage) and part.part.ahead for part in _parts(form)):
         reasons.append("it is a label: it looks ahead")
-    if reasons:
+    if reasons or isinstance(below, Refused):
         return Refused(tuple(reasons))
     outputs = compile_outputs(plan)
     if isinstance(outputs, Unsupported):
@@ -75,7 +78,7 @@ def prepare(plan: FeaturePlan, tables: Tables) -> Prepared | Refused:
         written = write(plan, parts, outputs, [_row_keys(part, tables) for part in parts])
     except (_Stop, Unsupported) as stop:
         return Refused((str(stop.args[0]) if isinstance(stop, _Stop) else stop.reason,))
-    return Prepared(plan, parts, readings, written)
+    return Prepared(plan, parts, readings, written, below)
 
 
 def _parts(form: KernelForm) -> list[KernelPart]:
