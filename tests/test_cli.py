@@ -224,6 +224,12 @@ def test_compare_ends_with_1_on_a_difference(shop: Path) -> None:
     assert "no column 'k' to compare on" in refused("compare", "sums", "theirs.csv", "--on", "k, ts")
 
 
+def test_warmup_says_whether_the_kernels_are_compiled(shop: Path) -> None:
+    if ok_json("warmup")["ready"]:
+        assert "compiled" in ok("warmup")
+        assert any((shop / "kernels").iterdir())
+
+
 def test_deploy_ps_rollback_stop(shop: Path) -> None:
     try:
         deployed = ok_json("deploy", "spend")
