@@ -73,6 +73,7 @@ def _line(seed: int, clauses: frozenset[str], commit: str, folder: Path) -> dict
     started = time.monotonic()
     with tempfile.TemporaryDirectory(dir=_memory()) as place:
         project = workbench.open(Path(place) / "project")
+        project.warmup()
         outcome: Outcome = run_set(project, seed, clauses)
         project.close()
     return {

@@ -124,7 +124,20 @@ class CompiledDriver:
     # -- what the generated function calls
 
     def follow(self, state: State) -> None:
-        """Take over a committed state: the files of the indexes, and whether the log has rows."""
+        """Take over a committed state: the files of the indexes, and whether the log has rows.
+
+        A source whose files are gone meanwhile shows a newer state than it was asked for; all of them show one.
+        """
+        while True:
+            self._follow(state)
+            newest = self.state()
+            if newest.manifest is state.manifest:
+                break
+            state = newest
+        self.known = state
+        self.last_seq = state.last_seq
+
+    def _follow(self, state: State) -> None:
         for number, sources in enumerate(self._sources):
             self.tails[number] = any(state.delta(table).rows for table in self._tables[number])
             bound = self._bound[number]
@@ -133,8 +146,6 @@ class CompiledDriver:
                 self._bind(number)
             for member in range(len(sources)):
                 self._bound_of(number).resize(member, 0)
-        self.known = state
-        self.last_seq = state.last_seq
 
     def find(self, number: int, key: tuple[Any, ...] | None) -> None:
         """Have the kernels of a part see the rows of a key that are in the log."""
