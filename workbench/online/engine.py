@@ -116,20 +116,21 @@ class Engine:
             taken = self._take_row(row)
             if taken is None or (self._id is not None and row.get(self._id) is not None):
                 return None
-            first = self._first()
-            if first is not None and taken[1] < _EPOCH + timedelta(microseconds=first):
-                return None
             driver = drivers.take()
         except Exception:
             # Whatever it is, the way that every row can take says it in its words.
             return None
         try:
             found = driver.one(taken[0])
+            last_seq, floors = driver.last_seq, driver.floors
         except Exception:
             return None
         finally:
             drivers.put(driver)
-        last_seq = driver.last_seq
+        if floors:
+            first = answers_from(self.plan, floors)
+            if first is not None and taken[1] < _EPOCH + timedelta(microseconds=first):
+                return None
         if not found[0]:
             reason = FILTERED_BELOW if found[0] is LEFT_OUT_BELOW else FILTERED
             return Answer(None, reason, None, taken[1], last_seq)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +50,7 @@ class CompiledDriver:
         self.state: Callable[[], State] = storage.state
         self.known: State | None = None
         self.last_seq = 0
+        self.floors: Mapping[str, int] = {}
         self._call = prepared.written.call
         tables = {table.name: table.id for table in storage.tables()}
         self._tables = [[tables[reader.source.table] for reader in part.readers] for part in prepared.parts]
@@ -135,7 +136,7 @@ class CompiledDriver:
                 break
             state = newest
         self.known = state
-        self.last_seq = state.last_seq
+        self.last_seq, self.floors = state.last_seq, state.manifest.floors
 
     def _follow(self, state: State) -> None:
         for number, sources in enumerate(self._sources):
