@@ -11,7 +11,10 @@ import pytest
 
 from tests.kernels import drawn
 from tests.kernels.brute import Asker, Row
+from workbench.kernels import binding
 from workbench.kernels.batch import evaluate
+from workbench.kernels.binding import Scratch, compile_program
+from workbench.kernels.object_file import RELEASE
 from workbench.kernels.program import (
     Call,
     Column,
@@ -159,3 +162,18 @@ def test_parts_may_be_computed_one_after_the_other() -> None:
     arguments = request.arguments()
     assert request.run(arguments, 1, 2).values == (0, 1)
     assert request.run(arguments, 0, 1).values == (1, 1)
+
+
+def test_what_compiled_code_allocated_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    released: list[int] = []
+
+    class Recorder:
+        def run(self, task: int, address: int) -> None:
+            assert task == RELEASE
+            released.append(address)
+
+    scratch = Scratch(compile_program(Program("i", (Windowed("rows", 9),), (Call("distinct", 0, 0),))), 1)
+    place = scratch.address
+    monkeypatch.setattr(binding, "machine", Recorder)
+    del scratch
+    assert released == [place]

@@ -53,6 +53,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv(warm.CACHE_VARIABLE, str(tmp_path / "shared"))
     monkeypatch.setattr(machine, "_machine", None)
     monkeypatch.setattr(warm, "_reason", None)
+    monkeypatch.setattr(warm, "_warned", False)
     return tmp_path / "project"
 
 
@@ -63,6 +64,25 @@ def test_a_second_project_compiles_nothing(kernels: Path, tmp_path: Path) -> Non
     assert warm.ready(tmp_path)
     assert other_process(tmp_path) == "True None []"
     assert [path.name for path in tmp_path.iterdir()] == [warm.fingerprint()]
+
+
+def test_a_project_whose_folder_cannot_be_written_uses_the_shared_cache(
+    kernels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "kernels"
+    folder.write_text("not a folder")
+    assert warm.warm(folder)
+    assert other_process(folder) == "True None []"
+
+
+def test_different_reasons_warn_once(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for reason in ("no such processor", "no such folder"):
+            monkeypatch.setattr(warm, "_COMPILE", f"raise RuntimeError('{reason}')")
+            assert not warm.warm(alone)
+            assert reason in (warm.reason() or "")
+    assert len(caught) == 1
 
 
 def test_nothing_is_compiled_by_loading(alone: Path) -> None:
@@ -119,6 +139,7 @@ def test_a_damaged_file_is_not_run(
     file.write_bytes(content)
     monkeypatch.setattr(machine, "_machine", None)
     monkeypatch.setattr(warm, "_reason", None)
+    monkeypatch.setattr(warm, "_warned", False)
     with pytest.warns(warm.KernelWarning, match="checksum"):
         assert not warm.load(tmp_path)
 

@@ -176,3 +176,34 @@ def test_batches_hold_answers_and_errors_in_their_places(project: Any) -> None:
     answers = engine.request(rows)
     assert [answer.error is None for answer in answers] == [True] * 5 + [False, True]
     assert answers[0].features == engine.quick(rows[0]).features
+
+
+def test_both_drivers_of_a_view_over_a_view_know_the_same(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = f"PARTITION BY card ORDER BY ts {FRAME}"
+    project.define(
+        "inner_view",
+        f"SELECT ts, last_value(card) OVER w AS k, count(*) OVER w AS n FROM tx WINDOW w AS ({frame})",
+    )
+    engine = engine_of(
+        project, "SELECT i.n, l.device AS d FROM inner_view i LAST JOIN logins l ON l.card = i.k"
+    )
+    driver = engine._compiled.take()
+    anchor = driver.lanes([{"ts": shop.START, "card": "both"}])[0]
+    assert driver.one(anchor) == (True, 1, None)
+    below, asked = driver._below.one, []
+
+    def late(*arguments: Any) -> Any:
+        found = below(*arguments)
+        if not asked:
+            project.table("tx").append([{**shop.TX_ROWS[0], "id": 998, "ts": shop.START, "card": "both"}])
+            project.table("logins").append(
+                [{**shop.LOGIN_ROWS[0], "at": shop.START, "card": "both", "device": "late"}]
+            )
+        asked.append(found)
+        return found
+
+    monkeypatch.setattr(driver._below, "one", late)
+    assert driver.one(anchor) == (True, 2, "late")
+    assert driver.last_seq == driver._below.last_seq == project.storage.last_seq()

@@ -10,6 +10,7 @@ import pytest
 from tests.storage.support import BY_CARD, START, payments, table_of
 from workbench.errors import NotFound, RowError, StorageError, Unavailable, WorkbenchError
 from workbench.storage import IndexSpec, Storage
+from workbench.storage.manifest import bump_version, drop_segments
 
 FORMER = Path(__file__).with_name("data") / "project_of_arrow_segments.zip"
 BY_SHOP = IndexSpec("payments", ("shop",), "at")
@@ -168,6 +169,27 @@ def test_a_damaged_file_is_reported_and_rebuilt_by_itself(
     assert path in caplog.text
     assert other.verify() == []
     other.close()
+
+
+def test_what_nobody_built_again_is_built_when_it_is_read(
+    storage: Storage, make: Callable[..., None]
+) -> None:
+    fill(storage, make)
+    storage.ensure_index(BY_CARD, ["amount"], live=True)
+    with (
+        storage.database.transaction() as connection
+    ):  # dropped by a process that ended before it built it again
+        drop_segments(connection, bump_version(connection), "1 = ?", 1)
+    with pytest.raises(Unavailable):
+        storage.reader(BY_CARD)
+
+    def healed() -> bool:
+        try:
+            return storage.reader(BY_CARD).read((1,), ["amount"]).num_rows == 12
+        except Unavailable:
+            return False
+
+    wait_until(healed)
 
 
 def test_all_files_are_verified_on_request(storage: Storage, make: Callable[..., None]) -> None:

@@ -263,3 +263,21 @@ def test_a_full_disk_is_reported_and_nothing_is_acknowledged(tmp_path: Path) -> 
     assert errors == ""
     assert len(lines) == 5 and lines[-1] == "fine"
     assert ["database failed" in line or "could not be written" in line for line in lines[:-1]] == [True] * 4
+
+
+def test_appends_go_on_where_a_flush_cannot_be_asked_for(
+    storage: Storage,
+    make: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    make()
+    monkeypatch.setattr(log, "FLUSH_ROWS", 1)
+
+    def refuse(append: log.Append) -> None:
+        raise StorageError("no")
+
+    monkeypatch.setattr(storage._committer, "_on_commit", refuse)
+    for seq in (1, 2, 3):
+        assert storage.append("payments", payments((1, 1, 1.0, "a"))).first_seq == seq
+    assert "a flush of table payments could not be asked for" in caplog.text

@@ -223,6 +223,17 @@ def test_arrays_stay_until_the_generation_changes(storage: Storage, make: Callab
     assert third.segments[0].columns[0].values.tolist() == [2.0, 1.0]
 
 
+def test_nulls_that_were_flushed_leave_nothing_behind(storage: Storage, make: Callable[..., None]) -> None:
+    make()
+    storage.ensure_index(BY_CARD, ["amount"], live=True)
+    source = storage.reader(BY_CARD).source(["amount"])
+    storage.append("payments", payments(*[(1, n, None, "a") for n in range(1, 20)]))
+    assert {values[0] for *_, values in read_all(source, (1,))} == {None}
+    storage.flush()
+    storage.append("payments", payments((1, 30, 3.0, "a")))
+    assert read_all(source, (1,))[0][2] == [3.0] or read_all(source, (1,))[-1][2] == [3.0]
+
+
 def test_sources_show_one_state(storage: Storage, make: Callable[..., None]) -> None:
     make()
     storage.ensure_index(BY_CARD, ["amount"], live=True)

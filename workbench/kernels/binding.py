@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.kernels import layout as at
+from workbench.kernels.machine import loaded, machine
+from workbench.kernels.object_file import RELEASE
 from workbench.kernels.program import INT_MAX, Column, KeyLevel, KeyTable, Piece, Program, Windowed
 
 Words = npt.NDArray[np.int64]
@@ -296,7 +299,7 @@ def level_words(level: KeyLevel) -> list[int]:
 
 
 class Scratch(Held):
-    """The areas of one evaluation at a time."""
+    """The areas of one evaluation at a time; what compiled code allocated for it is given back with it."""
 
     def __init__(self, program: Held, pieces: int) -> None:
         head = program.words
@@ -322,3 +325,9 @@ class Scratch(Held):
         for area, size in sizes.items():
             words[area] = self.address + 8 * place
             place += size
+        weakref.finalize(self, _release, words)
+
+
+def _release(scratch: Words) -> None:
+    if loaded():
+        machine().run(RELEASE, address(scratch))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -22,7 +21,6 @@ from workbench.kernels.binding import (
     piece_words,
 )
 from workbench.kernels.machine import machine
-from workbench.kernels.object_file import RELEASE
 from workbench.kernels.program import INT_MAX, INT_MIN, Piece, Program
 
 NULL_KEY, NO_KEY = -1, -2
@@ -113,7 +111,6 @@ class Request:
             scratch = Scratch(compiled, len(pieces))
             self._bound.append(bound)
             self._kept += [compiled, scratch]
-            weakref.finalize(self, _release, scratch)
             row = block[number]
             row[at.T_PROGRAM], row[at.T_PIECES], row[at.T_COUNT] = (
                 compiled.address,
@@ -199,10 +196,6 @@ class Request:
         head = number * len(words)
         self._bound[part].words[head : head + len(words)] = words
         self._replaced[(part, number)] = piece, keys
-
-
-def _release(scratch: Scratch) -> None:
-    machine().run(RELEASE, scratch.address)
 
 
 def _places(

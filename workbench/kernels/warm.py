@@ -40,6 +40,7 @@ _COMPILE = (
 )
 _PACKAGE = Path(__file__).parent
 _reason: str | None = None
+_warned = False
 
 Progress = Callable[[str], None]
 
@@ -111,23 +112,30 @@ def warm(folder: Path, progress: Progress | None = None) -> bool:
     except importlib.metadata.PackageNotFoundError as error:
         _fail(f"{error.name} is not installed")
     except (OSError, subprocess.SubprocessError, _CannotCompile) as error:
+        if isinstance(error, OSError) and ready(shared_cache()):
+            _reason = None
+            return True  # a folder that cannot be written does without a copy
         _fail(str(error))
     return False
 
 
 def load(folder: Path) -> bool:
-    """Load the compiled kernels of a folder into this process; return whether they are there. Never compiles."""
+    """Load the compiled kernels of a folder, or else those of the shared cache; return whether they are there.
+
+    Never compiles.
+    """
     global _reason
     if available():
         return True
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         _reason = "NUMBA_DISABLE_JIT is set"
         return False
-    if not ready(folder):
+    place = next((one for one in (Path(folder), shared_cache()) if ready(one)), None)
+    if place is None:
         _reason = _reason or "the kernels are not compiled yet"
         return False
     try:
-        machine.use(Path(folder) / fingerprint())
+        machine.use(place / fingerprint())
     except (OSError, ImportError, ValueError, RuntimeError) as error:
         _fail(f"the compiled kernels cannot be loaded: {error}")
         return False
@@ -150,9 +158,10 @@ class _CannotCompile(Exception):
 
 
 def _fail(why: str) -> None:
-    global _reason
-    if _reason != why:
-        _reason = why
+    global _reason, _warned
+    _reason = why
+    if not _warned:
+        _warned = True
         warnings.warn(f"no compiled kernels, DuckDB computes windows: {why}", KernelWarning, stacklevel=3)
 
 

@@ -142,6 +142,7 @@ class DeltaLanes:
         self._rows = 0
         self._unordered = False
         self._nulls = False
+        self.valid.fill(255)
         self.words = {n: Words() for n, lane in enumerate(self._kinds) if lane == "s"}
         self._found: Integers = np.empty(0, np.int64)
         self.version += 1

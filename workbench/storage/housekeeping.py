@@ -118,10 +118,17 @@ class Housekeeper:
         while not lock.acquire(wait=False):
             if once or stop.wait(LOOK_SECONDS):
                 return False
-        beating = threading.Thread(target=self._beat, args=(stop, done := threading.Event()), daemon=True)
         try:
             self._say(first=True)
-            beating.start()
+            return self._keep(stop, once)
+        finally:
+            lock.release()
+
+    def _keep(self, stop: threading.Event, once: bool) -> bool:
+        done = threading.Event()
+        beating = threading.Thread(target=self._beat, args=(done,), daemon=True)
+        beating.start()
+        try:
             if once:
                 self._all()
                 return True
@@ -134,7 +141,6 @@ class Housekeeper:
             done.set()
             beating.join()
             self._leave()
-            lock.release()
 
     # -- what is due
 
@@ -215,7 +221,7 @@ class Housekeeper:
 
     # -- being seen
 
-    def _beat(self, stop: threading.Event, done: threading.Event) -> None:
+    def _beat(self, done: threading.Event) -> None:
         while not done.wait(HEARTBEAT_SECONDS):
             try:
                 self._say()

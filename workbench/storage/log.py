@@ -7,6 +7,7 @@ commit). Only there do rows get their seq, so no smaller seq can appear after a 
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 import threading
 import time as clock
@@ -28,6 +29,8 @@ from workbench.storage.model import Receipt, StoredTable
 from workbench.storage.quarantine import quarantine_of
 from workbench.storage.tables import microseconds
 from workbench.values.types import arrow_schema
+
+logger = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE log (
@@ -130,7 +133,10 @@ class Append:
         """Wake the caller."""
         self._done.set()
         if self.on_done is not None:
-            self.on_done()
+            try:
+                self.on_done()
+            except Exception:
+                logger.exception("who appended to table %s could not be told", self.table.name)
 
     def result(self) -> Receipt:
         """Wait for the commit and return its receipt, or raise why there is none."""
@@ -284,7 +290,14 @@ class Committer:
                     append.finish()
             for append in group:
                 if append.error is None and append.wants_flush():
-                    self._on_commit(append)
+                    self._ask_for_flush(append)
+
+    def _ask_for_flush(self, append: Append) -> None:
+        try:
+            self._on_commit(append)
+        except Exception:
+            # The rows are stored; the next append asks again.
+            logger.exception("a flush of table %s could not be asked for", append.table.name)
 
     def _next_group(self) -> list[Append]:
         with self._condition:

@@ -38,8 +38,9 @@ from workbench.values.types import arrow_type
 AGAIN = "it is being built again from the rows; try again in a few seconds"
 
 logger = logging.getLogger(__name__)
-#: So many of a key's rows in the log make a reader ask for a flush, at most once in so many seconds.
+#: So many of a key's rows in the log make a reader ask for a flush.
 CROWDED_ROWS = 4096
+#: How often a reader asks for the same at most.
 ASK_SECONDS = 5.0
 
 
@@ -60,7 +61,7 @@ class IndexReader:
     ) -> None:
         self.spec = spec
         self._flush_soon = flush_soon
-        self._asked = float("-inf")
+        self._asked = self._asked_to_rebuild = float("-inf")
         self._tail = tail
         self._files = files
         self._upkeep = upkeep
@@ -255,6 +256,7 @@ class IndexReader:
             raise NotFound(f"there is no index {self.spec}", hint="make it with ensure_index")
         entry = state.manifest.tables[index.table_id]
         if not is_complete(index, entry):
+            self._rebuild()
             raise Unavailable(f"the index {self.spec} is damaged or unfinished", hint=AGAIN)
         if self._known_id != index.id:
             self._segments = []
@@ -265,6 +267,13 @@ class IndexReader:
         self._upkeep().verify_soon()
         self._known_id, self._index, self._table, self._state = index.id, index, entry.table, state
         self._schemas = {}
+
+    def _rebuild(self) -> None:
+        """Whoever dropped a segment builds it again, but may have failed or ended: ask, at most every few seconds."""
+        now = time.monotonic()
+        if now - self._asked_to_rebuild > ASK_SECONDS:
+            self._asked_to_rebuild = now
+            self._upkeep().rebuild_soon(self.spec)
 
     def _current(self, reader: SegmentReader | None, segment: Segment) -> SegmentReader:
         if reader is None:

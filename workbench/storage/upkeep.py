@@ -57,6 +57,10 @@ class Upkeep:
     def lost(self, spec: IndexSpec, segment: Segment) -> None:
         """Drop a segment that cannot be read and have it built again."""
         self._indexes.report_lost(segment)
+        self.rebuild_soon(spec)
+
+    def rebuild_soon(self, spec: IndexSpec) -> None:
+        """Have the segments built that an index lacks: whoever was at it before failed or ended."""
         self._wake(lambda: self._lost.add(spec))
 
     def _wake(self, note: Callable[[], object]) -> None:

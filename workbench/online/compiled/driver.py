@@ -91,15 +91,22 @@ class CompiledDriver:
         cut
             Rows of a greater seq are not known.
         """
-        if self._below is not None:
-            found = self._below.one(anchor, seq, cut)
+        below = self._below
+        if below is None:
+            return self._call(self, anchor, seq, cut)
+        while True:
+            found = below.one(anchor, seq, cut)
             if not found[0]:
+                self.last_seq, self.floors = below.last_seq, below.floors
                 return (None,)
-            anchor = [
+            values = [
                 value if convert is None or value is None else convert(value)
                 for value, convert in ((found[place], convert) for place, convert in self._from_below)
             ]
-        return self._call(self, anchor, seq, cut)
+            answer = self._call(self, values, seq, cut)
+            if below.known is self.known:
+                return answer
+            # Something was committed between the two: both must know the same.
 
     def lanes(self, rows: pa.Table | Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
         """Return anchor rows with the plan's request columns as lanes."""
