@@ -281,7 +281,7 @@ def test_doctor(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {one["name"]: one for one in ok_json("doctor")}
     assert seen["project"]["well"] and "1 tables" in seen["project"]["found"]
     assert "ok  dependencies" in ok("doctor")
-    assert seen["data files"]["well"]
+    assert seen["data files"]["well"] and seen["kernels"]["well"]
     broken = run("doctor", "--project", "payments.csv")
     assert broken.exit_code == 1
     assert "does not open" in broken.stdout

@@ -16,7 +16,9 @@ import workbench
 from workbench.deployment import find_server
 from workbench.errors import describe
 from workbench.installation import clash
+from workbench.kernels import warm
 from workbench.locate import existing_project_path
+from workbench.storage.artifacts import KERNELS
 
 if TYPE_CHECKING:
     from workbench.project import Project
@@ -121,8 +123,19 @@ def _project(path: Path) -> Iterator[Observation]:
     yield Observation(
         "project", True, f"{path}: {len(tables)} tables, {len(views)} views, {len(deployed)} deployed"
     )
+    yield _kernels(project)
     yield _data_files(project)
     yield _server(path, bool(deployed))
+
+
+def _kernels(project: Project) -> Observation:
+    folder = project.storage.path / KERNELS
+    if warm.load(folder):
+        return Observation("kernels", True, "compiled for this machine")
+    found = (
+        f"{warm.reason()}; DuckDB answers requests, in about a millisecond (`workbench warmup` compiles them)"
+    )
+    return Observation("kernels", True, found)
 
 
 def _data_files(project: Project) -> Observation:

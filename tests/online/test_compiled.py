@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import workbench as wb
 from tests import shop
 from workbench.errors import RowError
 from workbench.online import Engine
@@ -207,3 +209,18 @@ def test_both_drivers_of_a_view_over_a_view_know_the_same(
     monkeypatch.setattr(driver._below, "one", late)
     assert driver.one(anchor) == (True, 2, "late")
     assert driver.last_seq == driver._below.last_seq == project.storage.last_seq()
+
+
+def test_rows_with_a_column_that_was_added_are_plain_again(tmp_path: Path) -> None:
+    with wb.open(tmp_path / "project") as project:
+        table = project.create_table("t", {"k": "BIGINT", "ts": "TIMESTAMP"}, time="ts")
+        engine = engine_of(
+            project, f"SELECT count(*) OVER w AS n FROM t WINDOW w AS (PARTITION BY k ORDER BY ts {FRAME})"
+        )
+        if engine.quick is None:
+            pytest.skip("no compiled kernels here")
+        table.add_column("country", "VARCHAR")
+        row = {"k": 1, "country": "CH"}
+        assert engine.quick(row) is None
+        assert engine.request([row])[0].features == {"n": 1}
+        assert engine.quick(row).features == {"n": 1}

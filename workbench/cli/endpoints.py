@@ -128,7 +128,7 @@ def serve(
     """
     from workbench.deployment import ServerInfo, ensure_server, run_server
     from workbench.kernels.warm import warm
-    from workbench.online import KERNELS
+    from workbench.storage.artifacts import KERNELS
 
     def told(server: ServerInfo) -> None:
         if as_json:

@@ -26,6 +26,7 @@ from workbench.plan.kernel_bulk import whole_in_bulk
 from workbench.plan.model import FeaturePlan
 from workbench.plan.render import plan_sql, quote
 from workbench.storage import Snapshot, Storage
+from workbench.storage.artifacts import KERNELS
 from workbench.storage.session import DEFAULT_THREADS, hold
 from workbench.values.types import arrow_schema
 
@@ -212,7 +213,7 @@ class OfflineFeatures:
 
     def _has_kernels(self, compile: bool) -> bool:
         """Whether some stage runs on kernels and they are loaded; compiled first where they are not yet, if wanted."""
-        return uses_kernels(self.plan) and load_kernels(self.storage.path / "kernels", compile, self.progress)
+        return uses_kernels(self.plan) and load_kernels(self.storage.path / KERNELS, compile, self.progress)
 
     def _started(
         self,

@@ -43,7 +43,7 @@ def load_kernels(
             progress(what, 0.0)
 
     if not warm.available() and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0"):
-        if compile or warm.ready(warm.shared_cache()):
+        if compile:
             warm.warm(folder, step)
         warm.load(folder)
     return warm.available()

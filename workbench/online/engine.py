@@ -16,7 +16,7 @@ import pyarrow as pa
 from workbench.catalog.expiry import answers_from
 from workbench.errors import RowError
 from workbench.online.compiled.drivers import CompiledDrivers, Driver
-from workbench.online.compiled.intake import intake
+from workbench.online.compiled.intake import Intake, intake
 from workbench.online.reference import LEFT_OUT_BELOW, ReferenceDriver
 from workbench.plan.failures import failure
 from workbench.plan.model import FeaturePlan
@@ -92,7 +92,7 @@ class Engine:
         #: Answers a plain row in some microseconds, or gives None for any other; None where kernels do not serve.
         self.quick: Callable[[dict[str, Any]], Answer | None] | None = None
         if isinstance(self._compiled, CompiledDrivers):
-            self._take_row = intake(table.columns, self._columns, self._time, TOLERANCE)
+            self._take_row = self._intake()
             self.quick = self._quick
 
     @property
@@ -107,6 +107,9 @@ class Engine:
         """How many rows each driver has answered, without those that came alone."""
         compiled = self._compiled.answered if isinstance(self._compiled, CompiledDrivers) else 0
         return {"compiled": compiled, "reference": self._referred}
+
+    def _intake(self) -> Intake:
+        return intake(self._coerced_columns, self._columns, self._time, TOLERANCE)
 
     def _quick(self, row: dict[str, Any]) -> Answer | None:
         """Answer one row if nothing about it is unusual: never waits, never asks DuckDB, raises nothing."""
@@ -263,6 +266,8 @@ class Engine:
         # The table has got a further column since, which the row may carry.
         self._coerced_columns = columns
         self._coerce = row_coercer(columns, required=self._required)
+        if self.quick is not None:
+            self._take_row = self._intake()
         return self._coerce(row, index)
 
     def _stored_place(self, row: dict[str, Any], cut: int) -> tuple[datetime, int] | None:

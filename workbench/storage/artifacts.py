@@ -8,17 +8,13 @@ from workbench.kernels import warm
 from workbench.storage.model import NEWER, TREE, Needs, StoredTable
 from workbench.values.lanes import lane_of
 
+#: The folder of a project that holds its compiled kernels.
 KERNELS = "kernels"
 
 
 def available(root: Path) -> bool:
     """Whether this process can build them for a project; loads compiled kernels when there are some, compiles none."""
-    if warm.available():
-        return True
-    folder = root / KERNELS
-    if not warm.ready(folder) and warm.ready(warm.shared_cache()):
-        warm.warm(folder)  # a copy
-    return warm.load(folder)
+    return warm.load(root / KERNELS)
 
 
 def wanted(root: Path, table: StoredTable, needs: Needs) -> list[str]:

@@ -16,9 +16,7 @@ from workbench.online.compiled.driver import CompiledDriver
 from workbench.online.compiled.prepare import Prepared, Refused, prepare
 from workbench.plan.model import FeaturePlan
 from workbench.storage import Storage
-
-#: The folder of a project that holds its compiled kernels.
-KERNELS = "kernels"
+from workbench.storage.artifacts import KERNELS
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,7 @@ def driver_of(storage: Storage, plan: FeaturePlan) -> Driver:
 
 def _unloaded(storage: Storage) -> str | None:
     """Load the kernels where they are compiled; return why they are not there."""
-    folder = storage.path / KERNELS
-    if not warm.ready(folder) and warm.ready(warm.shared_cache()):
-        warm.warm(folder)  # a copy
-    if warm.load(folder):
+    if warm.load(storage.path / KERNELS):
         return None
     return f"{warm.reason() or 'the kernels are not compiled'}: `workbench warmup` compiles them"
 
