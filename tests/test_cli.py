@@ -302,6 +302,13 @@ def test_as_a_process(shop: Path) -> None:
     assert wrong.returncode == 2 and wrong.stderr.startswith("error: ") and "Traceback" not in wrong.stderr
 
 
+def test_warnings_are_one_line(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    monkeypatch.setenv("WORKBENCH_KERNEL_CACHE", str(shop.parent / "none"))
+    warned = command("warmup")
+    assert warned.returncode == 1 and warned.stderr.startswith("warning: no compiled kernels, ")
+
+
 def test_the_life_of_a_table(shop: Path) -> None:
     assert "has the column channel VARCHAR" in ok(
         "table", "add-column", "payments", "channel", "varchar", "--default", "7"

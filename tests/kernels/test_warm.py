@@ -137,11 +137,12 @@ def test_a_damaged_file_is_not_run(
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    monkeypatch.setattr(machine, "_machine", None)
-    monkeypatch.setattr(warm, "_reason", None)
-    monkeypatch.setattr(warm, "_warned", False)
-    with pytest.warns(warm.KernelWarning, match="checksum"):
-        assert not warm.load(tmp_path)
+    assert not warm.ready(tmp_path)
+    assert other_process(tmp_path) == "True None []"  # the shared cache's
+    monkeypatch.setenv(warm.CACHE_VARIABLE, str(tmp_path / "none"))
+    assert other_process(tmp_path).startswith("False the kernels are not compiled yet")
+    monkeypatch.undo()
+    assert warm.warm(tmp_path) and warm.ready(tmp_path)
 
 
 def test_without_a_shared_cache_the_project_is_filled(kernels: Path, alone: Path) -> None:

@@ -6,6 +6,7 @@ not be carried out, and the reason is one message on standard error.
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated
 
 import typer
@@ -27,7 +28,19 @@ app = typer.Typer(
 
 def main() -> None:
     """The entry point of the commands ``workbench`` and ``feature-workbench``."""
+    warnings.showwarning = _say_warning
     app()
+
+
+def _say_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: str | None = None,
+) -> None:
+    typer.echo(f"warning: {message}", err=True)
 
 
 @app.callback(invoke_without_command=True)

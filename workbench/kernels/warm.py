@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,10 +84,12 @@ def shared_cache() -> Path:
 
 
 def ready(folder: Path) -> bool:
-    """Return whether a project's folder has kernels compiled for this machine."""
+    """Return whether a project's folder has kernels compiled for this machine, undamaged."""
     try:
-        return (Path(folder) / fingerprint() / SYMBOL).exists()
-    except importlib.metadata.PackageNotFoundError:
+        made = Path(folder) / fingerprint()
+        _, checksum = (made / SYMBOL).read_text().split()
+        return zlib.crc32((made / OBJECT).read_bytes()) == int(checksum)
+    except (importlib.metadata.PackageNotFoundError, OSError, ValueError):
         return False
 
 
