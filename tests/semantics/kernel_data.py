@@ -1,4 +1,4 @@
-"""Seeded tables of some ten thousand rows for kernels: every lane, NULLs, ties, late rows, keys of one row and hot ones.
+"""Seeded tables of some ten thousand rows for kernels: all lanes, NULLs, ties, late rows, keys rare and hot.
 
 They are stored in several parts with rows left in the log, so that requests read other pieces than offline work does.
 """
@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-START = dt.datetime(2024, 2, 27)
+#: No row is later than some days before now.
+END = dt.datetime(2026, 3, 1)
 WORDS = ["a", "b", "ab", "B", "", "Zürich", "x y", "東京", "🙂" * 9]
 STEPS = ["1s", "60s", "900s", "6h"]
 SECONDS = {"1s": 1, "60s": 60, "900s": 900, "6h": 21_600}
@@ -141,6 +142,7 @@ class _Columns:
 
     def __init__(self, random: np.random.Generator, step: int, places: int, nulls: float) -> None:
         self.random, self.step, self.places, self.nulls = random, step, places, nulls
+        self.start = np.datetime64(END, "us").astype(np.int64) - int(places * 1.2 + 40) * step * 1_000_000
         self.key = str(random.choice(["BIGINT", "VARCHAR", "INTEGER"]))
         self.keys = int(random.choice([40, 2000, 20_000]))
         self.hot = float(random.choice([0.0, 0.02, 0.1]))
@@ -149,7 +151,7 @@ class _Columns:
     def table(self, count: int, names: Sequence[str], later: int = 0) -> pa.Table:
         random = self.random
         place = random.integers(0, self.places, count) + later
-        times = (np.datetime64(START, "us").astype(np.int64) + place * self.step * 1_000_000).astype(np.int64)
+        times = (self.start + place * self.step * 1_000_000).astype(np.int64)
         columns = {"k": self._keys(count), "g": self._words(count, 5)}
         for name in names:
             columns[name] = self._column(name, count, times)

@@ -1,4 +1,4 @@
-"""Seeded views whose windows, joins and aggregates all have kernels: of every kind, over the tables of ``kernel_data``."""
+"""Seeded views whose windows, joins and aggregates have kernels, over the tables of ``kernel_data``."""
 
 from __future__ import annotations
 
@@ -138,7 +138,8 @@ class _View:
         return f"{word} BETWEEN {first} PRECEDING AND {last}", False, "range"
 
     def _extra(self, kind: str) -> tuple[str, list[str]]:
-        rng, text, said = self.rng, "", []
+        rng, text = self.rng, ""
+        said: list[str] = []
         if (kind == "union" and self.chance(0.35)) or (kind == "history" and self.chance(0.05)):
             text, said = text + " INSTANCE_NOT_IN_WINDOW", [*said, "INSTANCE_NOT_IN_WINDOW"]
         for word, probability in (("EXCLUDE CURRENT_ROW", 0.2), ("EXCLUDE CURRENT_TIME", 0.2)):

@@ -29,6 +29,7 @@ import workbench
 from workbench.errors import WorkbenchError
 from workbench.offline import OfflineFeatures
 from workbench.online import Engine
+from workbench.online.compiled.drivers import CompiledDrivers
 from workbench.plan.kernel_bulk import whole_in_bulk
 
 from .kernel_data import Tables, draw_tables, store
@@ -113,6 +114,7 @@ def _stored(
     asked = bulk.anchors(chosen.tolist(), cut)
     order = pa.array(random.permutation(asked.num_rows))
     asked, drivers = asked.take(order), engine._compiled
+    assert isinstance(drivers, CompiledDrivers)
     answers: list[tuple[Any, ...] | None] = []
     begun = time.process_time()
     for start in range(0, asked.num_rows, BATCH):
@@ -229,7 +231,8 @@ def _different(
             place = int(np.flatnonzero(~same)[0])
             found.append(
                 f"{field_.name} [{drawn.functions.get(field_.name)}] of {which} row {names[place]}: offline"
-                f" {left[place].as_py()!r}, request {right[place].as_py()!r}; {int((~same).sum())} of {len(same)} differ"
+                f" {left[place].as_py()!r}, request {right[place].as_py()!r};"
+                f" {int((~same).sum())} of {len(same)} differ"
             )
     return found
 

@@ -13,8 +13,8 @@ from workbench.values.lanes import lane_of as lane
 #: Functions that see only values that are not NULL: a condition may make their argument NULL instead.
 _IGNORES_NULL = {
     "count": "count",
-    "count_if": "count",
-    "countif": "count",
+    "count_if": "sum",
+    "countif": "sum",
     "sum": "sum",
     "fsum": "sum",
     "sumkahan": "sum",
@@ -118,9 +118,7 @@ def _of_values(op: str, aggregate: Aggregate) -> KernelCall | str:
     value = args[0]
     digits = decimal_digits(value.type)
     if name in ("count_if", "countif"):
-        value = Op(
-            "case", (_boolean(value), Literal("true", "BOOLEAN"), Literal("NULL", "INTEGER")), "BOOLEAN"
-        )
+        value = _boolean(value)  # DuckDB's is a sum, NULL where there is no value that is not NULL
     elif name in _EXACT_FLOAT or (op in _SPREAD and digits is not None):
         value = _double(value)
     elif not _fits(op, value.type):

@@ -112,9 +112,17 @@ def _as_of(lookup: Lookup, source: str, anchors: str, anchor_time: str, strict: 
         rows = _newest(values, _rows(lookup, source), f"{_row_keys(lookup)}, {time}", "")
         before = f"{anchor_time}{delay} {'>' if strict and not delay else '>='} r.__time"
     return (
-        f"SELECT a.*, {_found(lookup, alive)} FROM {anchors} a ASOF LEFT JOIN ({rows}) r "
+        f"SELECT a.*, {_found(lookup, alive)} FROM {anchors} a ASOF LEFT JOIN ({_with_keys(lookup, rows)}) r "
         f"ON {_same_keys_as_of(lookup)} AND {before}"
     )
+
+
+def _with_keys(lookup: Lookup, rows: str) -> str:
+    """Without rows whose keys nothing equals: DuckDB 1.5's ASOF joins of several keys take some NULLs for equal."""
+    if lookup.null_keys or len(lookup.keys) < 2:
+        return rows
+    present = " AND ".join(f"r.__k{i} IS NOT NULL" for i in range(len(lookup.keys)))
+    return f"SELECT * FROM ({rows}) r WHERE {present}"
 
 
 def _same_keys_as_of(lookup: Lookup) -> str:

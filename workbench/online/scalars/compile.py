@@ -31,7 +31,7 @@ _NAMES = {name: value for name, value in vars(runtime).items() if not name.start
 _LANE_DIGITS = 18
 #: No window holds more rows.
 _MOST_ROWS = 2**40
-_COUNTS = frozenset({"count", "count_star", "count_if", "countif"})
+_COUNTS = frozenset({"count", "count_star"})
 
 Inputs = Sequence[Any]
 
