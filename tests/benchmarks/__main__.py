@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks import (
+    bulk,
     definition,
     endpoints,
     engine,
@@ -37,6 +38,7 @@ from tests.benchmarks.runner import Measurement, machine
 BENCHMARKS = {
     "definition": definition.run,
     "lowered": lowered.run,
+    "bulk": bulk.run,
     "preview": preview.run,
     "request": request.run,
     "training": training.run,
