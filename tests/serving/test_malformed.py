@@ -129,7 +129,7 @@ CASES = [
     Case("a path in the name", 404, ("no route",), path="/v1/features/a/b"),
     Case("an encoded path in the name", 404, ("no ",), path="/v1/features/..%2f..%2fetc"),
     Case("wrong method", 405, ("does not take GET", "POST"), None, method="GET"),
-    Case("wrong method for rows", 405, ("does not take DELETE",), None, ROWS, "DELETE"),
+    Case("wrong method for rows", 405, ("does not take PUT",), None, ROWS, "PUT"),
     Case("wrong method for views", 405, ("does not take POST", "GET"), path="/v1/views"),
     # rows
     Case("row without time", 422, ("ts",), GOOD, ROWS, field="ts"),

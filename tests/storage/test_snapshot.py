@@ -140,16 +140,19 @@ def test_a_closed_snapshot_and_an_unknown_table_say_so(storage: Storage, make: C
 def test_statistics(storage: Storage, make: Callable[..., None]) -> None:
     make()
     empty = {"rows": 0, "bytes": 0, "first_time": None, "last_time": None, "last_seq": 0}
-    assert storage.table_stats("payments") == empty
+    assert storage.table_stats("payments").items() >= empty.items()
     storage.append("payments", payments((1, 60, 1.0, "a"), (1, 30, 1.0, "a")))
     storage.flush()
     storage.append("payments", payments((1, 90, 1.0, "a")))
     stats = storage.table_stats("payments")
-    assert stats.pop("bytes") > 0
+    assert stats["bytes"] > 0
     start = dt.datetime(2026, 1, 1)
-    assert stats == {
+    expected = {
         "rows": 3,
         "first_time": start + dt.timedelta(seconds=30),
         "last_time": start + dt.timedelta(seconds=90),
         "last_seq": 3,
+        "log_rows": 1,
+        "parts": 1,
     }
+    assert stats.items() >= expected.items()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.errors import WorkbenchError
 from workbench.online.scalars import arithmetic, logic, runtime, texts, times
 from workbench.online.scalars.constants import Constants
 from workbench.online.scalars.failures import NotHere
@@ -94,6 +95,8 @@ def _guarded(make: Callable[[], ScalarFunction]) -> ScalarFunction | Unsupported
         return refusal
     except (SyntaxError, RecursionError, MemoryError):
         return Unsupported("an expression is nested too deep")
+    except WorkbenchError as error:
+        return Unsupported(error.message)
 
 
 class _Function:

@@ -33,7 +33,12 @@ def _concat(w: Writer, call: Call) -> Value:
     return Value(f"({' + '.join(parts)})" if parts else "''", "VARCHAR", null=False)
 
 
-@simple("length", "len", "strlen")
+@simple("strlen")
+def _bytes(w: Writer, value: Value) -> Value:
+    return w.strict([_text(w, value)], "len({}.encode())".format, "BIGINT", low=0, high=2**40)
+
+
+@simple("length", "len")
 def _length(w: Writer, value: Value) -> Value:
     if value.type == "VARCHAR" or value.type.endswith("[]"):
         return w.strict([value], "len({})".format, "BIGINT", low=0, high=2**40)
