@@ -83,6 +83,7 @@ class _Replay:
         anchor = self.project.table(self.view.anchor)
         stored = self.case.requests is None
         problem: Exception | None = None
+        features: dict[str, Any] | None = None
         for row in self._anchor().rows if stored else self.case.requests or []:
             try:
                 features = self.view.request(row) if problem is None else None
