@@ -111,7 +111,7 @@ def test_random_requests_are_answered_alike(
         for side in sides:
             side.close()
     assert set(seen) >= {200, 400, 401, 404, 405, 415, 422}, seen
-    assert fast[True] > REQUESTS / 20 and fast[False] > REQUESTS / 20, fast
+    assert fast[True] > REQUESTS / 50 and fast[False] > REQUESTS / 50, fast  # both ways were compared
     assert seen[200] > REQUESTS / 4, seen
 
 
