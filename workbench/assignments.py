@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from workbench.errors import WorkbenchError
@@ -22,13 +22,36 @@ def assigned(texts: Iterable[str]) -> dict[str, Any]:
     >>> assigned(["days=7", "kinds=['food', 'fuel']", "shop=Oslo", "none=None"])
     {'days': 7, 'kinds': ['food', 'fuel'], 'shop': 'Oslo', 'none': None}
     """
+    return {name: literal(value) for name, value in _pairs(texts)}
+
+
+def assigned_to(texts: Iterable[str], columns: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of assignments to columns, whose types say how they are read: text columns take text as it is.
+
+    Raises
+    ------
+    WorkbenchError
+        One of them is no assignment.
+
+    Examples
+    --------
+    >>> assigned_to(["zip=01234", "card=7", "shop=None"], {"zip": "VARCHAR", "card": "BIGINT", "shop": "VARCHAR"})
+    {'zip': '01234', 'card': 7, 'shop': None}
+    """
+    kinds = {column.casefold(): kind for column, kind in columns.items()}
     values: dict[str, Any] = {}
+    for name, text in _pairs(texts):
+        value = literal(text)
+        values[name] = text if kinds.get(name.casefold()) == "VARCHAR" and value is not None else value
+    return values
+
+
+def _pairs(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name.strip().isidentifier():
             raise WorkbenchError(f"a parameter is written name=value, not {text!r}", hint="such as days=7")
-        values[name.strip()] = literal(value.strip())
-    return values
+        yield name.strip(), value.strip()
 
 
 def literal(text: str) -> Any:

@@ -6,7 +6,6 @@ import signal
 import sys
 import threading
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -127,8 +126,6 @@ def serve(
     In the background, or with --foreground as a process that ends with this one.
     """
     from workbench.deployment import ServerInfo, ensure_server, run_server
-    from workbench.kernels.warm import warm
-    from workbench.storage.artifacts import KERNELS
 
     def told(server: ServerInfo) -> None:
         if as_json:
@@ -139,7 +136,7 @@ def serve(
 
     path = existing_project_path(project)
     with progress(not as_json) as shown:
-        warm(Path(path) / KERNELS, lambda step: shown(step, 0.1))
+        opened(project).warmup(lambda step: shown(step, 0.1))
     if foreground:
         raise typer.Exit(run_server(path, workers=workers, host=host, port=port, told=told))
     told(ensure_server(path, workers=workers, host=host, port=port))

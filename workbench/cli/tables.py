@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.assignments import assigned, literal
+from workbench.assignments import assigned_to, literal
 from workbench.cli.shared import (
     FileArgument,
     JsonOption,
@@ -184,18 +184,7 @@ def table_erase(
 ) -> None:
     """Erase an entity's rows for good, from files, log and indexes."""
     table = opened(project).table(name)
-    values = assigned(key)
-    texts = dict(text.partition("=")[::2] for text in key)
-    texts = {column.strip(): text.strip() for column, text in texts.items()}
-    kinds = {column.casefold(): kind for column, kind in table.columns.items()}
-    erased = table.erase(
-        {
-            column: texts[column]
-            if kinds.get(column.casefold()) == "VARCHAR" and value is not None
-            else value
-            for column, value in values.items()
-        }
-    )
+    erased = table.erase(assigned_to(key, table.columns))
     if as_json:
         say_json({"rows": erased.rows, "scrubbed": erased.scrubbed, "views": list(erased.views)})
     else:
