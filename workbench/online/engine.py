@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from workbench.catalog.expiry import answers_from
@@ -21,6 +22,7 @@ from workbench.online.reference import LEFT_OUT_BELOW, ReferenceDriver
 from workbench.plan.failures import failure
 from workbench.plan.model import FeaturePlan
 from workbench.storage import Storage
+from workbench.storage.arrays import int64_array
 from workbench.values.coerce import row_coercer
 from workbench.values.types import arrow_schema
 
@@ -134,10 +136,7 @@ class Engine:
             first = answers_from(self.plan, floors)
             if first is not None and taken[1] < _EPOCH + timedelta(microseconds=first):
                 return None
-        if not found[0]:
-            reason = FILTERED_BELOW if found[0] is LEFT_OUT_BELOW else FILTERED
-            return Answer(None, reason, None, taken[1], last_seq)
-        return Answer(dict(zip(self._names, found[1:], strict=True)), None, None, taken[1], last_seq)
+        return self._answer(found, taken[1], last_seq)
 
     def request(
         self, rows: Sequence[dict[str, Any]], as_of: Sequence[datetime | None] | None = None
@@ -282,8 +281,7 @@ class Engine:
 
     def _answers(self, prepared: list[_Prepared | RowError], times: list[datetime], cut: int) -> list[Answer]:
         good = [row for row in prepared if not isinstance(row, RowError)]
-        found: list[tuple[Any, ...] | RowError] = self._evaluate_rows(good, cut) if good else []
-        results = iter(found)
+        results = iter(self._evaluate([row.row for row in good], [row.seq for row in good], cut))
         return [
             self._answer(row if isinstance(row, RowError) else next(results), time, cut)
             for row, time in zip(prepared, times, strict=True)
@@ -297,32 +295,27 @@ class Engine:
             return Answer(None, reason, None, time, cut)
         return Answer(dict(zip(self._names, value[1:], strict=True)), None, None, time, cut)
 
-    def _evaluate_rows(self, rows: list[_Prepared], cut: int) -> list[tuple[Any, ...] | RowError]:
-        seqs = [row.seq for row in rows]
-        found: list[tuple[Any, ...] | RowError | None] = [None] * len(rows)
-        if isinstance(self._compiled, CompiledDrivers):
-            found = list(self._compiled.answer([row.row for row in rows], seqs, cut))
-        rest = [index for index, row in enumerate(found) if row is None]
-        if rest:
-            left = [rows[index].row for index in rest]
-            arrays = [pa.array([row[field.name] for row in left], type=field.type) for field in self._schema]
-            table = pa.Table.from_arrays(arrays, schema=self._schema) if arrays else _rows_only(len(left))
-            others = self._by_reference(table, [seqs[index] for index in rest], cut)
-            for index, other in zip(rest, others, strict=True):
-                found[index] = other
-        return [row for row in found if row is not None]
-
     def _evaluate(
-        self, rows: pa.Table, seqs: Sequence[int | None], cut: int
+        self, rows: pa.Table | Sequence[dict[str, Any]], seqs: Sequence[int | None], cut: int
     ) -> list[tuple[Any, ...] | RowError]:
-        if not isinstance(self._compiled, CompiledDrivers):
-            return self._by_reference(rows, seqs, cut)
-        found = self._compiled.answer(rows, seqs, cut)
+        """What the compiled driver answers, and of the rows that it leaves what the reference driver does."""
+        found: list[tuple[Any, ...] | None] = [None] * len(seqs)
+        if isinstance(self._compiled, CompiledDrivers):
+            found = self._compiled.answer(rows, seqs, cut)
         rest = [index for index, row in enumerate(found) if row is None]
-        if not rest:
-            return [row for row in found if row is not None]
-        others = iter(self._by_reference(rows.take(rest), [seqs[index] for index in rest], cut))
+        left: list[tuple[Any, ...] | RowError] = []
+        if rest:
+            if not isinstance(rows, pa.Table):
+                table = self._table([rows[index] for index in rest])
+            else:
+                table = rows if len(rest) == rows.num_rows else rows.take(int64_array(np.array(rest)))
+            left = self._by_reference(table, [seqs[index] for index in rest], cut)
+        others = iter(left)
         return [next(others) if row is None else row for row in found]
+
+    def _table(self, rows: Sequence[dict[str, Any]]) -> pa.Table:
+        arrays = [pa.array([row[field.name] for row in rows], type=field.type) for field in self._schema]
+        return pa.Table.from_arrays(arrays, schema=self._schema) if arrays else _rows_only(len(rows))
 
     def _by_reference(
         self, rows: pa.Table, seqs: Sequence[int | None], cut: int

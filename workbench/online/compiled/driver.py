@@ -194,8 +194,9 @@ class CompiledDriver:
 
     def _bind(self, number: int) -> _Bound:
         wave = next(wave for wave in self._waves if number in wave.numbers)
-        bound = _Bound(self.prepared.parts[number], self._sources[number], self.prepared.readings[number],
-                       wave.requests[wave.numbers.index(number)])  # fmt: skip
+        request = wave.requests[wave.numbers.index(number)]
+        sources, readings = self._sources[number], self.prepared.readings[number]
+        bound = _Bound(self.prepared.parts[number], sources, readings, request)
         self._bound[number] = bound
         wave.use(number, bound)
         return bound
