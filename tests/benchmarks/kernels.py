@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks.runner import Contender, Measurement, rate, side_by_side
+from tests.kernels.request import Request
 from workbench.kernels import trees, warm
 from workbench.kernels.batch import evaluate
 from workbench.kernels.program import Anchors, Call, Column, KeyLevel, KeyTable, Piece, Program, Windowed
-from workbench.kernels.request import Request
 
 LENGTHS = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
 CALLS = 1_000

@@ -11,6 +11,7 @@ import pytest
 
 from tests.kernels import drawn
 from tests.kernels.brute import Asker, Row
+from tests.kernels.request import NO_KEY, NULL_KEY, Request
 from workbench.kernels import binding
 from workbench.kernels.batch import evaluate
 from workbench.kernels.binding import Scratch, compile_program
@@ -25,7 +26,6 @@ from workbench.kernels.program import (
     Result,
     Windowed,
 )
-from workbench.kernels.request import NO_KEY, NULL_KEY, Request
 from workbench.kernels.trees import build_slots
 
 pytestmark = pytest.mark.usefixtures("kernels")

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.kernels.request import Request
 from tests.storage.support import BY_CARD, payments, table_of
 from workbench.kernels import warm
 from workbench.kernels.program import Call, Column, Piece, Program, Windowed
-from workbench.kernels.request import Request
 from workbench.kernels.trees import build_slots, build_tree
 from workbench.storage import IndexSpec, Storage
 from workbench.storage.arrays import int64_array

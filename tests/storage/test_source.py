@@ -182,18 +182,6 @@ def test_kernels_see_what_readers_return(
                 if row["__ord"] is not None:
                     wanted.append((row["__ord"], row["__seq"], lanes_of(row, names)))
             assert read_all(source, key) == wanted
-        some = [tuple({"k": rng.choice(["a", "b", None]), "n": 1}[k] for k in keys) for _ in range(4)]
-        piece, begins, ends = source.find_all([source.key(key) for key in some])
-        last = len(source.pieces.segments)
-        found = [
-            rows_of(piece, begin, end, partial(source.value, last))
-            for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
-        ]
-        for key, mine in zip(some, found, strict=True):
-            physical = source.key(key)
-            assert physical is not None
-            count = source.find(physical)
-            assert mine == rows_of(source.pieces.delta, 0, count, partial(source.value, last))
 
 
 def test_arrays_stay_until_the_generation_changes(storage: Storage, make: Callable[..., None]) -> None:

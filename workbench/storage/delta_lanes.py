@@ -225,23 +225,6 @@ class DeltaLanes:
             self.valid[:, : packed.shape[1]] = packed
         return count
 
-    def find_all(
-        self, keys: Sequence[tuple[Physical, ...] | None]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], Integers]:
-        """Return the rows of many keys in new arrays like :attr:`lanes` and :attr:`valid`, and where each key begins.
-
-        The last array has one more item than there are keys.
-        """
-        found = [None if key is None else self._index.find(key) for key in keys]
-        parts = [np.empty(0, np.int64) if p is None else self._ordered(p[::-1]) for p in found]
-        starts = np.zeros(len(keys) + 1, np.int64)
-        np.cumsum([len(part) for part in parts], out=starts[1:])
-        self._found = positions = np.concatenate([np.empty(0, np.int64), *parts])
-        if self._derived and not self._done[positions].all():
-            self._derive(positions)
-        packed = np.packbits(self._known[:, positions], axis=1, bitorder="little")
-        return self._all[:, positions], packed, starts
-
     def _ordered(self, positions: Integers) -> Integers:
         ords = self._all[_ORD, positions]
         if self._unordered:

@@ -10,7 +10,6 @@ import numpy as np
 
 from workbench.errors import StorageError
 from workbench.kernels.program import Column, Piece
-from workbench.storage.arrays import Integers
 from workbench.storage.columns import MappedColumn
 from workbench.storage.delta_lanes import DeltaLanes, Derivation, lane_scalar
 from workbench.storage.model import NEWER, TREE, StoredTable
@@ -38,15 +37,12 @@ class Pieces:
         more, which stay the same until the generation changes.
     last_seq
         The seq of the newest committed row.
-    finite
-        Whether no float of the segments' columns is NaN or infinite.
     """
 
     generation: int
     segments: tuple[Piece, ...]
     delta: Piece
     last_seq: int
-    finite: bool
 
 
 class Source:
@@ -136,14 +132,6 @@ class Source:
         self._reader.note_found(found)
         return found
 
-    def find_all(self, keys: Sequence[tuple[Any, ...] | None]) -> tuple[Piece, Integers, Integers]:
-        """Return a piece with the rows of many keys that are in the log, and where those of each begin and end."""
-        assert self._delta is not None
-        lanes, valid, starts = self._delta.find_all(keys)
-        if self._delta.version != self._version:
-            self._note_delta()
-        return self._delta_piece(np.ascontiguousarray(lanes), valid), starts[:-1], starts[1:]
-
     def value(self, piece: int, row: int, column: int) -> Any:
         """Return a value as a Python lane, or what Arrow gives for a type of lane ``o``.
 
@@ -175,10 +163,9 @@ class Source:
         if known is None or self._state is None or state.manifest is not self._state.manifest:
             self._mapped = []
             pieces = tuple(self._piece(segment, found.table) for segment in found.segments)
-            finite = all(column.finite for mapped in self._mapped for column in mapped)
             self._generation += 1
             rows = self._delta_piece(delta.lanes, delta.valid)
-            self._pieces = Pieces(self._generation, pieces, rows, state.last_seq, finite)
+            self._pieces = Pieces(self._generation, pieces, rows, state.last_seq)
             self._version = delta.version
         else:
             self._pieces = replace(known, last_seq=state.last_seq)

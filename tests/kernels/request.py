@@ -1,4 +1,4 @@
-"""Single requests: all that does not change between them is prepared, one call of compiled code computes all stages."""
+"""Single requests of kernels alone, without tables or plans: what tests and benchmarks ask."""
 
 from __future__ import annotations
 
