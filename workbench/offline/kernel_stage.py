@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from workbench.kernels.batch import evaluate
 from workbench.kernels.program import INT_MAX, LOCATION_SHIFT, Anchors, Column, Constant, Piece, Result
-from workbench.kernels.trees import build_newer, build_tree
+from workbench.kernels.trees import build_newer, build_tree, older_links
 from workbench.offline.lanes import constant, dictionary_of, lane_column, result_array
 from workbench.offline.sorted_rows import Rows, SortedRows
 from workbench.plan.kernel_form import KernelPart
@@ -136,7 +136,7 @@ class _Partition:
                 made = replace(made, tree=build_tree(made.values, made.validity))
             if name in newer and made.values is not None:
                 links, counts = build_newer(made.values, rows.starts, made.validity)
-                made = replace(made, newer=links, newer_counts=counts)
+                made = replace(made, newer=links, newer_counts=counts, older=older_links(links))
             columns.append(made)
         return Piece(rows.ord, rows.seq, tuple(columns), member=member, rank=self.part.ranks[member])
 
