@@ -19,16 +19,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.kernels.layout import NOT_FINITE, OUT_OF_RANGE, OVERFLOW
-
 INT_MAX = 2**63 - 1
 INT_MIN = -(2**63)
 
 #: Bits of a location below which the row stands; the number of the piece is above them.
 LOCATION_SHIFT = 40
-
-#: Reasons in :attr:`Result.status`: the value must come from elsewhere.
-STATUSES = {OVERFLOW: "overflow", NOT_FINITE: "not finite", OUT_OF_RANGE: "out of range"}
 
 COMPARES = ("eq", "ne", "lt", "le", "gt", "ge")
 

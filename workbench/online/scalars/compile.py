@@ -34,8 +34,6 @@ _LANE_DIGITS = 18
 _MOST_ROWS = 2**40
 _COUNTS = frozenset({"count", "count_star"})
 
-Inputs = Sequence[Any]
-
 
 @dataclass(frozen=True)
 class ScalarFunction:
