@@ -128,6 +128,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("STRUCT(a STRUCT(b DATE))", {"a": {"b": 1}}, ".a: .b: 1 (int) is not a DATE"),
     ("MAP(VARCHAR, INTEGER)", [["a", 1], ["a", 2]], "a key is there twice"),
     ("MAP(VARCHAR, INTEGER)", {None: 1}, "is null"),
+    ("MAP(VARCHAR, INTEGER)", [[np.datetime64("NaT"), 1]], "is null"),
     ("MAP(VARCHAR, INTEGER)", [1], "is not a MAP(VARCHAR, INTEGER)"),
 ]
 

@@ -114,11 +114,11 @@ def _map(node: Map) -> Convert:
             raise wrong_type(value, str(node), "send an object, or a list of [key, value]")
         result = []
         for key, one in pairs:
-            if key is None:
-                raise Unfit(f"a key of {node} is null")
             place = f"[{show(key)}]"
-            item = None if one is None else _inside(to_value, one, place)
-            result.append((_inside(to_key, key, place), item))
+            name = None if key is None else _inside(to_key, key, place)
+            if name is None:  # also what stands for NULL, such as numpy's NaT
+                raise Unfit(f"a key of {node} is null")
+            result.append((name, None if one is None else _inside(to_value, one, place)))
         keys = [repr(key) for key, _ in result]
         if len(set(keys)) < len(keys):
             raise Unfit(f"a key is there twice in {show(value)} ({node})")
